@@ -1,0 +1,191 @@
+//! Registering what is heard for the first time: Things, Sensors, properties, Datastreams, devices.
+//!
+//! Everything a batch of messages is missing is registered in one transaction, before any record refers to it.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+use stadtwarte_model::entity::Device;
+use stadtwarte_model::uplink::DeviceDescription;
+use stadtwarte_model::{DevEui, Position, Reading, ThingId, Timestamp, Visibility};
+use stadtwarte_store::{DatastreamKey, Error, NewDatastream, NewDevice, NewProperty, NewThing, RegistryState, RegistryWriter};
+
+use crate::normalise::{Catalogue, Profile, ThingKind};
+
+/// Tags of the network server that are facts about the place and may be published.
+const PUBLIC_TAGS: [&str; 10] = ["site", "district", "street", "address", "place", "area", "quarter", "stadtteil", "strasse", "ort"];
+
+/// One device as a message describes it, with what was read from the message.
+#[derive(Debug, Clone)]
+pub(crate) struct Sighting {
+    pub description: DeviceDescription,
+    pub profile: String,
+    pub source: Arc<str>,
+    pub position: Option<Position>,
+    pub readings: Vec<Reading>,
+    pub received_at: Timestamp,
+}
+
+/// Whether the registry lacks anything that this sighting needs.
+pub(crate) fn is_incomplete(registry: &RegistryState, sighting: &Sighting) -> bool {
+    let Some(device) = registry.devices.get(&sighting.description.dev_eui) else { return true };
+    lacks_place(registry, device.thing_id, sighting)
+        || sighting.readings.iter().any(|reading| datastream_of(registry, device, reading).is_none())
+}
+
+fn lacks_place(registry: &RegistryState, thing_id: ThingId, sighting: &Sighting) -> bool {
+    let known = registry.things.get(&thing_id).is_some_and(|thing| thing.location_id.is_some());
+    !known && place_of(sighting).is_some()
+}
+
+fn place_of(sighting: &Sighting) -> Option<Position> {
+    sighting.position.or(sighting.description.position)
+}
+
+/// The datastream that a reading of a device belongs to, if it is registered.
+pub(crate) fn datastream_of(registry: &RegistryState, device: &Device, reading: &Reading) -> Option<stadtwarte_model::DatastreamId> {
+    let property = registry.property(&reading.property)?;
+    registry.datastream(&DatastreamKey {
+        thing_id: device.thing_id,
+        sensor_id: device.sensor_id,
+        observed_property_id: property.id,
+        unit: reading.unit.clone(),
+        channel: reading.channel.clone(),
+    })
+}
+
+/// Registers what is missing for one sighting.
+///
+/// # Errors
+/// When the database fails or identifiers are used up.
+pub(crate) fn register(
+    registry: &mut RegistryWriter<'_>,
+    catalogue: &Catalogue,
+    class: Visibility,
+    sighting: &Sighting,
+) -> Result<(), Error> {
+    let dev_eui = sighting.description.dev_eui;
+    let device = match registry.state().devices.get(&dev_eui) {
+        Some(device) => Arc::clone(device),
+        None => register_device(registry, catalogue, class, sighting)?,
+    };
+    if let Some(position) = place_of(sighting).filter(|_| lacks_place(registry.state(), device.thing_id, sighting)) {
+        registry.move_thing(device.thing_id, position, sighting.received_at)?;
+    }
+    for reading in &sighting.readings {
+        register_datastream(registry, catalogue, &device, reading)?;
+    }
+    Ok(())
+}
+
+fn register_device(
+    registry: &mut RegistryWriter<'_>,
+    catalogue: &Catalogue,
+    class: Visibility,
+    sighting: &Sighting,
+) -> Result<Arc<Device>, Error> {
+    let profile = catalogue.profile(&sighting.profile).unwrap_or_else(|| catalogue.default_profile());
+    let description = &sighting.description;
+    let thing_id = registry.add_thing(thing_of(catalogue, profile, class, sighting), sighting.received_at)?;
+    let model = description.profile.clone().unwrap_or_else(|| profile.name.clone());
+    let sensor_id = registry
+        .ensure_sensor(&without_identifier(&model, description.dev_eui).unwrap_or_else(|| profile.name.clone()), &profile.datasheet)?;
+    registry.add_device(NewDevice {
+        dev_eui: description.dev_eui,
+        name: description.name.clone().unwrap_or_else(|| description.dev_eui.to_string()),
+        thing_id,
+        sensor_id,
+        profile: profile.name.clone(),
+        source: sighting.source.to_string(),
+        first_seen: sighting.received_at,
+    })?;
+    let missing = || Error::InvalidEntity(format!("device {} vanished while it was registered", description.dev_eui));
+    registry.state().devices.get(&description.dev_eui).cloned().ok_or_else(missing)
+}
+
+fn thing_of(catalogue: &Catalogue, profile: &Profile, class: Visibility, sighting: &Sighting) -> NewThing {
+    let description = &sighting.description;
+    let tag = |name: &str| description.tags.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str());
+    let hint = catalogue.thing_hint(profile, &sighting.readings);
+    let kind = tag("kind").and_then(|kind| kind.parse::<ThingKind>().ok()).unwrap_or(hint.kind);
+    let wanted = tag("visibility").and_then(|class| class.parse().ok()).unwrap_or(class);
+    let public_tags = PUBLIC_TAGS.iter().filter_map(|name| {
+        let value = without_identifier(tag(name)?, description.dev_eui)?;
+        Some(((*name).to_owned(), Value::String(value)))
+    });
+    NewThing {
+        name: description.name.as_deref().and_then(|name| without_identifier(name, description.dev_eui)).or_else(|| untitled(profile)),
+        description: profile.title.clone(),
+        kind: kind.as_str().to_owned(),
+        visibility: wanted.stricter(hint.visibility),
+        properties: public_tags.collect::<Map<_, _>>(),
+        position: place_of(sighting),
+    }
+}
+
+fn untitled(profile: &Profile) -> Option<String> {
+    (!profile.title_de.is_empty()).then(|| profile.title_de.clone())
+}
+
+/// A text that may be published: `None` when it contains the device identifier in any spelling. Network servers name devices
+/// `eui-24e124...` by default, and device identifiers never leave through a public door.
+fn without_identifier(text: &str, dev_eui: DevEui) -> Option<String> {
+    let digits: String = text.chars().filter(char::is_ascii_hexdigit).collect::<String>().to_ascii_lowercase();
+    let identifier = dev_eui.to_string();
+    // The last eight digits alone single a device out among those of one maker.
+    let hidden = digits.contains(&identifier[8..]) || text.trim().is_empty();
+    (!hidden).then(|| text.trim().to_owned())
+}
+
+fn register_datastream(registry: &mut RegistryWriter<'_>, catalogue: &Catalogue, device: &Device, reading: &Reading) -> Result<(), Error> {
+    if datastream_of(registry.state(), device, reading).is_some() {
+        return Ok(());
+    }
+    let definition = catalogue.property(&reading.property);
+    let property = definition.map_or_else(
+        || NewProperty {
+            code: reading.property.clone(),
+            name: reading.property.clone(),
+            name_de: reading.property.clone(),
+            ..NewProperty::default()
+        },
+        |known| NewProperty {
+            code: known.code.clone(),
+            name: known.name.clone(),
+            name_de: known.name_de.clone(),
+            definition: known.definition.clone(),
+            description: known.description.clone(),
+        },
+    );
+    let observed_property_id = registry.ensure_property(&property)?;
+    let thing = registry.state().things.get(&device.thing_id).map(|thing| thing.name.clone()).unwrap_or_default();
+    let channel = reading.channel.as_deref().map(|channel| format!(" ({channel})")).unwrap_or_default();
+    registry.ensure_datastream(NewDatastream {
+        key: DatastreamKey {
+            thing_id: device.thing_id,
+            sensor_id: device.sensor_id,
+            observed_property_id,
+            unit: reading.unit.clone(),
+            channel: reading.channel.clone(),
+        },
+        name: format!("{thing}: {}{channel}", property.name),
+        description: property.description.clone(),
+        // A property that the catalogue does not know is not published by mistake.
+        visibility: definition.map_or(Visibility::Internal, |known| known.visibility),
+    })?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_give_the_device_away_are_not_published() {
+        let eui = DevEui::from_bytes([0x24, 0xe1, 0x24, 0xaa, 0xbb, 0xcc, 0xdd, 0x01]);
+        for name in ["eui-24e124aabbccdd01", "24-E1-24-AA-BB-CC-DD-01", "EM300 BBCCDD01", "  ", "sensor_bb:cc:dd:01"] {
+            assert_eq!(without_identifier(name, eui), None, "{name}");
+        }
+        assert_eq!(without_identifier(" Luftgüte Marktplatz 2 ", eui), Some("Luftgüte Marktplatz 2".to_owned()));
+    }
+}

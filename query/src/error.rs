@@ -1,0 +1,90 @@
+//! What can go wrong with a question, and whose doing it is.
+
+use datafusion::common::DataFusionError;
+
+/// Whose doing an error is; a door chooses its status by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// The question is wrong: syntax, names, types, values.
+    Invalid,
+    /// The question is not allowed on any terms: writing, reading files, several statements.
+    Refused,
+    /// The answer needs more time, memory or rows than the caller may use.
+    TooExpensive,
+    /// Too many questions at once; the same one may succeed later.
+    Busy,
+    /// Our own doing.
+    Internal,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The SQL text or a parameter is wrong.
+    #[error("{0}")]
+    Invalid(String),
+    /// The statement is of a kind that is never run.
+    #[error("{0}")]
+    Refused(String),
+    /// The time limit was reached.
+    #[error("the query took longer than {seconds} s; narrow it down, for example by time or property")]
+    Timeout {
+        /// The limit.
+        seconds: u64,
+    },
+    /// The memory or disk limit was reached.
+    #[error("the query needs more memory than it may use; narrow it down, for example by time or property")]
+    Memory,
+    /// Too many queries run already.
+    #[error("too many queries are running; try again in a moment")]
+    Busy,
+    /// The query engine failed.
+    #[error("the query failed")]
+    Engine(#[source] Box<DataFusionError>),
+    /// Rows could not be turned into the wanted format.
+    #[error("the answer could not be written: {0}")]
+    Output(String),
+}
+
+impl Error {
+    /// Whose doing it is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Invalid(_) => ErrorKind::Invalid,
+            Self::Refused(_) => ErrorKind::Refused,
+            Self::Timeout { .. } | Self::Memory => ErrorKind::TooExpensive,
+            Self::Busy => ErrorKind::Busy,
+            Self::Engine(_) | Self::Output(_) => ErrorKind::Internal,
+        }
+    }
+}
+
+impl From<DataFusionError> for Error {
+    fn from(error: DataFusionError) -> Self {
+        match error.find_root() {
+            DataFusionError::ResourcesExhausted(_) => Self::Memory,
+            DataFusionError::SQL(..) | DataFusionError::Plan(_) | DataFusionError::SchemaError(..) | DataFusionError::NotImplemented(_) => {
+                Self::Invalid(readable(error.find_root()))
+            }
+            // Division by zero, a cast that does not fit, a malformed literal: the data or the question, not the engine.
+            DataFusionError::ArrowError(arrow, _) if !matches!(**arrow, arrow::error::ArrowError::IoError(..)) => {
+                Self::Invalid(arrow.to_string())
+            }
+            DataFusionError::Execution(message) => Self::Invalid(message.clone()),
+            _ => Self::Engine(Box::new(error)),
+        }
+    }
+}
+
+/// The message without the engine's own prefixes and without its list of every valid field, which would be long and, for joins with
+/// the registry, confusing.
+fn readable(error: &DataFusionError) -> String {
+    let text = error.strip_backtrace();
+    let text = ["Error during planning: ", "SQL error: ", "Schema error: ", "This feature is not implemented: "]
+        .iter()
+        .find_map(|prefix| text.strip_prefix(prefix))
+        .unwrap_or(&text);
+    text.replace("datafusion.public.", "").replace("ParserError(\"", "").trim_end_matches("\")").to_owned()
+}

@@ -1,0 +1,28 @@
+//! Answers: SQL over one consistent snapshot, station views, series and the live stream, each behind the same access policy.
+//!
+//! ```text
+//! caller's role ─▶ access policy ─▶ tables of the snapshot (files + hot rows) ─▶ plan ─▶ prune ─▶ scan ─▶ stream of batches
+//! ```
+//! This crate never writes. It is asked by every door, so that no door shows what another hides from the same caller.
+
+mod access;
+mod catalog;
+mod engine;
+mod error;
+mod files;
+mod follow;
+mod functions;
+mod guard;
+mod limits;
+pub mod output;
+mod registry_tables;
+mod series;
+mod stations;
+mod stored_table;
+
+pub use engine::{Answer, Engine};
+pub use error::{Error, ErrorKind};
+pub use follow::{LiveEvent, LiveReading};
+pub use limits::Limits;
+pub use series::{Bucket, RawPoint, Series, SeriesPoints, SeriesRequest};
+pub use stations::{Station, StationDatastream, View};

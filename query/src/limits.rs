@@ -1,0 +1,39 @@
+//! The bounds of querying.
+
+use std::time::Duration;
+
+/// What queries may use, all together or each.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// How long one query may take, from its start to its last row.
+    pub max_time: Duration,
+    /// Memory for sorts, joins and aggregations of all running queries together.
+    pub memory_bytes: usize,
+    /// Disk space for what does not fit into it.
+    pub spill_bytes: u64,
+    /// How many queries run at the same time.
+    pub concurrent: usize,
+    /// How long a query waits for its turn before it is refused as busy.
+    pub max_wait: Duration,
+    /// The longest SQL text.
+    pub max_sql_bytes: usize,
+    /// The most rows that a caller without a key gets from one query.
+    pub public_rows: usize,
+    /// The most observations that a follower who was away is sent before it is told to start afresh.
+    pub resume_rows: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_time: Duration::from_secs(30),
+            memory_bytes: 256 << 20,
+            spill_bytes: 2 << 30,
+            concurrent: 8,
+            max_wait: Duration::from_secs(5),
+            max_sql_bytes: 64 << 10,
+            public_rows: 1_000_000,
+            resume_rows: 100_000,
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! The one commit point: a thread that turns entries into durable, visible records.
+//!
+//! ```text
+//! queue ─▶ group ─▶ recognise duplicates ─▶ write + fdatasync ─▶ publish to queries ─▶ answer each caller
+//! ```
+//! A group is whatever has queued up while the previous one was being synced, so the group grows with the load and a lone entry
+//! waits for nobody. Acknowledgements, SQL, the API and the live feed all lie behind this point and cannot disagree.
+
+use std::sync::{Arc, RwLock};
+
+use stadtwarte_model::LogSequence;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::Counters;
+use crate::dedup::{Identity, Keys, Known, Window};
+use crate::entry::{Appended, Entry};
+use crate::error::AppendError;
+use crate::state::{Group, State};
+use crate::wal::{GroupError, MAX_PAYLOAD_BYTES, Record, Wal};
+
+/// Answers one appended entry.
+pub(crate) type Answer = oneshot::Sender<Result<Appended, AppendError>>;
+
+pub(crate) enum Command {
+    Append(Box<Entry>, Answer),
+    /// Begin a new segment and set the hot rows aside; answers with the last record before the cut.
+    Seal(oneshot::Sender<LogSequence>),
+}
+
+pub(crate) struct Committer {
+    pub wal: Wal,
+    pub window: Window,
+    pub state: Arc<RwLock<State>>,
+    pub position: watch::Sender<LogSequence>,
+    pub counters: Arc<Counters>,
+    pub max_group_entries: usize,
+    pub max_segment_bytes: u64,
+    pub poisoned: bool,
+}
+
+impl Committer {
+    /// Runs until every sender of the queue is gone; whatever was queued by then is still committed.
+    pub fn run(mut self, mut queue: mpsc::Receiver<Command>) {
+        while let Some(command) = queue.blocking_recv() {
+            let mut group = Vec::new();
+            let mut seals = Vec::new();
+            let mut next = Some(command);
+            while let Some(command) = next {
+                match command {
+                    Command::Append(entry, answer) => group.push((entry, answer)),
+                    Command::Seal(answer) => seals.push(answer),
+                }
+                // A seal ends the group: what is queued behind it belongs after the cut.
+                next = if seals.is_empty() && group.len() < self.max_group_entries { queue.try_recv().ok() } else { None };
+            }
+            self.commit(group);
+            for answer in seals {
+                self.seal(answer);
+            }
+            if self.wal.bytes() > self.max_segment_bytes {
+                self.rotate();
+            }
+        }
+    }
+
+    fn commit(&mut self, group: Vec<(Box<Entry>, Answer)>) {
+        if group.is_empty() {
+            return;
+        }
+        if self.poisoned {
+            return answer_all(group.into_iter().map(|(_, answer)| (answer, Err(AppendError::Poisoned))));
+        }
+        let first = self.wal.next();
+        let mut records = Vec::with_capacity(group.len());
+        let mut answers = Vec::with_capacity(group.len());
+        for (entry, answer) in group {
+            answers.push((answer, self.stage(*entry, &mut records)));
+        }
+        let outcome = self.wal.commit().map_err(|error| self.failed(error)).and_then(|()| self.publish(records));
+        if let Err(error) = outcome {
+            self.wal.rewind_to(first);
+            self.window.forget_from(first);
+            for (_, outcome) in &mut answers {
+                // What had already been on disk before this group stays acknowledged.
+                if outcome.is_ok_and(|appended| sequence_of(appended) >= first) {
+                    *outcome = Err(error);
+                }
+            }
+        }
+        answer_all(answers);
+    }
+
+    /// Frames one entry, unless it is known already.
+    fn stage(&mut self, mut entry: Entry, records: &mut Vec<Record>) -> Result<Appended, AppendError> {
+        let keys = keys_of(&entry);
+        let duplicate_of = match keys.map(|keys| self.window.check(keys)) {
+            Some(Known::SameMessage(sequence)) => {
+                self.counters.redelivered.add(1);
+                return Ok(Appended::Redelivered(sequence));
+            }
+            Some(Known::SameFrame(sequence)) => {
+                self.counters.duplicates.add(1);
+                Some(sequence)
+            }
+            Some(Known::New) | None => None,
+        };
+        if duplicate_of.is_some() {
+            // The readings are already there; only the radio metadata of the second reception is news.
+            entry.observations.clear();
+            entry.verdict = None;
+            entry.raw.clear();
+        }
+        let sequence = self.wal.stage(duplicate_of, &entry).map_err(|error| {
+            tracing::error!(%error, source = entry.source, topic = entry.topic, limit = MAX_PAYLOAD_BYTES, "an entry does not fit a log record");
+            AppendError::TooLarge
+        })?;
+        if let Some(keys) = keys {
+            self.window.insert(keys, sequence);
+        }
+        records.push(Record { sequence, duplicate_of, entry });
+        Ok(Appended::Stored(sequence))
+    }
+
+    fn publish(&mut self, records: Vec<Record>) -> Result<(), AppendError> {
+        let Some(last) = records.last().map(|record| record.sequence) else { return Ok(()) };
+        self.counters.records.add(records.len() as u64);
+        self.counters.groups.add(1);
+        let published = Group::new(records).and_then(|group| {
+            let mut state = self.state.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+            self.counters.observations.add(group.observation_count());
+            state.publish(group)
+        });
+        if let Err(error) = published {
+            // The records are safe in the log, but this process can no longer show what it stores.
+            tracing::error!(%error, "rows could not be made visible; the log takes no more entries until a restart");
+            self.poisoned = true;
+            return Err(AppendError::Poisoned);
+        }
+        self.position.send_replace(last);
+        Ok(())
+    }
+
+    fn failed(&mut self, error: GroupError) -> AppendError {
+        match error {
+            GroupError::Undone(error) => {
+                if self.counters.log_unavailable.set(1) == 0 {
+                    tracing::error!(%error, path = %self.wal.path().display(), "the log cannot be written; nothing is acknowledged until it can");
+                }
+                AppendError::Unavailable
+            }
+            GroupError::Poisoned(error) => {
+                tracing::error!(%error, path = %self.wal.path().display(), "the log failed to reach the disk; it takes no more entries until a restart");
+                self.counters.log_unavailable.set(1);
+                self.poisoned = true;
+                AppendError::Poisoned
+            }
+        }
+    }
+
+    fn seal(&mut self, answer: oneshot::Sender<LogSequence>) {
+        self.rotate();
+        let mut state = self.state.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        state.seal();
+        let sealed = state.position;
+        drop(state);
+        // The flusher may have given up waiting; the rows then stay visible until the next flush takes them along.
+        let _ = answer.send(sealed);
+    }
+
+    fn rotate(&mut self) {
+        // Failing to begin a new segment is no loss: the present one simply grows on.
+        if let Err(error) = self.wal.rotate() {
+            tracing::warn!(%error, "could not begin a new log segment");
+        }
+    }
+}
+
+fn keys_of(entry: &Entry) -> Option<Keys> {
+    let uplink = entry.uplink.as_ref()?;
+    let identity = Identity {
+        source: &entry.source,
+        deduplication_id: uplink.deduplication_id.as_deref(),
+        dev_eui: uplink.dev_eui,
+        session: uplink.session.as_deref(),
+        f_cnt: uplink.f_cnt,
+        f_port: uplink.f_port,
+        payload: &uplink.payload,
+    };
+    Some(identity.keys())
+}
+
+/// Puts a record that was read back from the log into the window.
+pub(crate) fn remember(window: &mut Window, record: &Record) {
+    if let Some(keys) = keys_of(&record.entry) {
+        window.insert(keys, record.sequence);
+    }
+}
+
+fn sequence_of(appended: Appended) -> LogSequence {
+    match appended {
+        Appended::Stored(sequence) | Appended::Redelivered(sequence) => sequence,
+    }
+}
+
+fn answer_all(answers: impl IntoIterator<Item = (Answer, Result<Appended, AppendError>)>) {
+    for (answer, outcome) in answers {
+        // Whoever asked may be gone; the outcome stands all the same.
+        let _ = answer.send(outcome);
+    }
+}

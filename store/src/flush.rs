@@ -1,0 +1,93 @@
+//! From hot rows to files: the step after which the log may forget.
+//!
+//! ```text
+//! seal (new segment, hot rows set aside) ─▶ files on disk ─▶ Delta commit with the log position in its txn ─▶ checkpoint ─▶ release log
+//! ```
+//! Killed anywhere, the log still has what no commit names, and the `txn` tells what it need not replay. A failed flush leaves the rows
+//! where they were: visible, and in the log; the next one takes them along.
+
+use std::time::Duration;
+
+use arrow::array::RecordBatch;
+use stadtwarte_model::LogSequence;
+use stadtwarte_model::schema::Table;
+use tokio::sync::oneshot;
+
+use crate::Store;
+use crate::checkpoint::Checkpoint;
+use crate::committer::Command;
+use crate::data_file::write_partitioned;
+use crate::error::Error;
+use crate::import::Tables;
+use crate::wal::Wal;
+
+impl Store {
+    /// Writes all hot rows to files and releases the log. Returns the last record that is in files now.
+    ///
+    /// # Errors
+    /// When files, commit or checkpoint cannot be written. Nothing is lost then.
+    pub async fn flush(&self) -> Result<LogSequence, Error> {
+        // One flush or import commit at a time.
+        let mut tables = self.inner.tables.lock().await;
+        let sealed = self.seal().await?;
+        for table in Table::ALL {
+            self.flush_table(&mut tables, table, sealed).await?;
+        }
+        self.write_checkpoint(&tables).await?;
+        Wal::release(&self.inner.folder.wal(), sealed)?;
+        self.inner.counters.flushes.add(1);
+        Ok(sealed)
+    }
+
+    async fn seal(&self) -> Result<LogSequence, Error> {
+        let queue = self.inner.queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone().ok_or(Error::Closed)?;
+        let (answer, sealed) = oneshot::channel();
+        queue.send(Command::Seal(answer)).await.map_err(|_| Error::Closed)?;
+        sealed.await.map_err(|_| Error::Closed)
+    }
+
+    async fn flush_table(&self, tables: &mut Tables, table: Table, sealed: LogSequence) -> Result<(), Error> {
+        let batches: Vec<RecordBatch> = self.read_state().table(table).flushing.clone();
+        if batches.is_empty() {
+            return Ok(());
+        }
+        let (root, now) = (self.inner.folder.table(table), self.inner.clock.now());
+        let written = tokio::task::spawn_blocking(move || write_partitioned(table, &root, &batches, now)).await;
+        let files = written.map_err(|_| Error::Closed)??;
+        let files = tables.commit(table, files, &self.inner.app_id, sealed.as_u64()).await?;
+        let mut state = self.write_state();
+        let rows = state.table_mut(table);
+        // One lock for both sides: a row is in the files or hot, never in both or neither.
+        rows.flushing.clear();
+        rows.files = files;
+        Ok(())
+    }
+
+    pub(crate) async fn write_checkpoint(&self, tables: &Tables) -> Result<(), Error> {
+        let checkpoint = Checkpoint::of(&self.read_state(), tables.last_modified_ms());
+        let folder = self.inner.folder.clone();
+        tokio::task::spawn_blocking(move || checkpoint.write(&folder)).await.map_err(|_| Error::Closed)?
+    }
+
+    /// Flushes whenever it is time, until `shutdown` resolves. Failures are logged, counted and tried again.
+    pub async fn flush_regularly(&self, shutdown: impl Future<Output = ()>) {
+        let mut shutdown = std::pin::pin!(shutdown);
+        let mut ticks_since_flush = 0_u32;
+        loop {
+            tokio::select! {
+                () = &mut shutdown => return,
+                () = tokio::time::sleep(Duration::from_secs(1)) => ticks_since_flush += 1,
+            }
+            let (rows, options) = (self.hot_rows(), &self.inner.options);
+            let due = Duration::from_secs(ticks_since_flush.into()) >= options.flush_interval && rows > 0;
+            if !due && rows < options.flush_rows {
+                continue;
+            }
+            ticks_since_flush = 0;
+            if let Err(error) = self.flush().await {
+                self.inner.counters.flush_failures.add(1);
+                tracing::error!(%error, hot_rows = rows, "writing files failed; the rows stay in the log and will be tried again");
+            }
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Bulk import of history, straight into sorted files, past the log.
+//!
+//! An import is a named sequence of chunks. Each chunk is one Delta commit whose `txn` carries the import's name and the chunk's number,
+//! so repeating an import, whole or after a crash, adds nothing twice.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray, new_null_array};
+use stadtwarte_model::schema::Table;
+use stadtwarte_model::{DatastreamId, ObservationId, Position, Timestamp};
+
+use crate::Store;
+use crate::data_file::{DataFile, Range, write_partitioned};
+use crate::error::Error;
+use crate::recover::newest_of;
+use crate::table::StoredTable;
+
+/// One numeric reading of history.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ImportRow {
+    /// Which datastream it belongs to.
+    pub datastream_id: DatastreamId,
+    /// When it was true.
+    pub phenomenon_time: Timestamp,
+    /// The value, in the datastream's unit.
+    pub result: f64,
+    /// Where it was measured.
+    pub position: Option<Position>,
+}
+
+/// What became of a chunk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ImportOutcome {
+    /// This many rows are stored now.
+    Imported(u64),
+    /// The chunk had been imported before.
+    AlreadyThere,
+}
+
+/// The open Delta tables, and what successive commits to them must know of each other.
+#[derive(Debug, Default)]
+pub(crate) struct Tables {
+    stored: [Option<StoredTable>; 3],
+    last_modified_ms: i64,
+    imported: u64,
+}
+
+impl Tables {
+    pub fn set(&mut self, table: Table, stored: Option<StoredTable>) {
+        self.stored[table as usize] = stored;
+    }
+
+    /// Takes note of files found at start.
+    pub fn note_files(&mut self, files: &[DataFile]) {
+        for file in files {
+            self.last_modified_ms = self.last_modified_ms.max(file.modified_ms);
+            if let Some(Range::Int(_, greatest)) = file.range("id") {
+                let number = greatest - ObservationId::FIRST_IMPORTED.as_i64() + 1;
+                self.imported = self.imported.max(u64::try_from(number).unwrap_or(0));
+            }
+        }
+    }
+
+    /// The write time of the newest file.
+    pub fn last_modified_ms(&self) -> i64 {
+        self.last_modified_ms
+    }
+
+    /// Commits files under `app_id` and `version` and returns all files of the table.
+    pub async fn commit(
+        &mut self,
+        table: Table,
+        mut files: Vec<DataFile>,
+        app_id: &str,
+        version: u64,
+    ) -> Result<Arc<Vec<DataFile>>, Error> {
+        // Write times grow from commit to commit, also when the clock steps back: checkpoints tell covered files by them.
+        let modified_ms = files.iter().map(|file| file.modified_ms).max().unwrap_or(0).max(self.last_modified_ms + 1);
+        for file in &mut files {
+            file.modified_ms = modified_ms;
+        }
+        let stored = self.stored[table as usize].as_mut().ok_or(Error::ReadOnly)?;
+        stored.commit(&files, app_id, version).await?;
+        self.last_modified_ms = modified_ms;
+        stored.files().map(Arc::new)
+    }
+}
+
+impl Store {
+    /// Imports one chunk of `import`. Chunks are numbered from 0, in order.
+    ///
+    /// The rows become visible together, in files and latest values; they are not part of the live stream.
+    ///
+    /// # Errors
+    /// When files or commit cannot be written; nothing of the chunk is visible then.
+    pub async fn import(&self, import: &str, chunk: u64, rows: Vec<ImportRow>) -> Result<ImportOutcome, Error> {
+        let app_id = format!("import/{import}");
+        let version = chunk + 1;
+        let received_at = self.inner.clock.now();
+        let count = rows.len() as u64;
+        let first = {
+            let mut tables = self.inner.tables.lock().await;
+            let stored = tables.stored[Table::Observations as usize].as_ref().ok_or(Error::ReadOnly)?;
+            if stored.committed(&app_id).await?.is_some_and(|committed| committed >= version) {
+                return Ok(ImportOutcome::AlreadyThere);
+            }
+            let first = tables.imported;
+            tables.imported += count;
+            first
+        };
+        // Sorting and writing run beside flushes and other imports; only the commit waits its turn.
+        let root = self.inner.folder.table(Table::Observations);
+        let written = tokio::task::spawn_blocking(move || write_rows(&root, rows, first, received_at)).await;
+        let (files, newest) = written.map_err(|_| Error::Closed)??;
+        let mut tables = self.inner.tables.lock().await;
+        let files = tables.commit(Table::Observations, files, &app_id, version).await?;
+        let mut state = self.write_state();
+        state.table_mut(Table::Observations).files = files;
+        for observation in &newest {
+            state.observe(observation);
+        }
+        drop(state);
+        self.inner.counters.imported.add(count);
+        Ok(ImportOutcome::Imported(count))
+    }
+}
+
+type Written = (Vec<DataFile>, Vec<Arc<stadtwarte_model::Observation>>);
+
+fn write_rows(root: &Path, mut rows: Vec<ImportRow>, first: u64, received_at: Timestamp) -> Result<Written, Error> {
+    let failed = |source| Error::Arrow { table: Table::Observations.name(), source };
+    rows.sort_by_key(|row| (row.phenomenon_time.date(), row.datastream_id, row.phenomenon_time));
+    let batch = to_batch(&rows, first, received_at).map_err(failed)?;
+    drop(rows);
+    let files = write_partitioned(Table::Observations, root, std::slice::from_ref(&batch), received_at)?;
+    Ok((files, newest_of(&batch)))
+}
+
+fn to_batch(rows: &[ImportRow], first: u64, received_at: Timestamp) -> Result<RecordBatch, arrow::error::ArrowError> {
+    let schema = Table::Observations.schema();
+    let nulls = |column: usize| new_null_array(schema.field(column).data_type(), rows.len());
+    let times = |times: TimestampMicrosecondArray| -> ArrayRef { Arc::new(times.with_timezone("UTC")) };
+    let ids = (first..).filter_map(ObservationId::imported).map(ObservationId::as_i64).take(rows.len());
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(Int64Array::from_iter_values(ids)),
+        Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.datastream_id.as_i64()))),
+        times(TimestampMicrosecondArray::from_iter_values(rows.iter().map(|row| row.phenomenon_time.as_micros()))),
+        nulls(3),
+        nulls(4),
+        times(TimestampMicrosecondArray::from_value(received_at.as_micros(), rows.len())),
+        Arc::new(Float64Array::from_iter_values(rows.iter().map(|row| row.result))),
+        nulls(7),
+        nulls(8),
+        Arc::new(StringArray::from_iter_values(rows.iter().map(|_| "good"))),
+        Arc::new(Float64Array::from_iter(rows.iter().map(|row| row.position.map(|place| place.lon_deg)))),
+        Arc::new(Float64Array::from_iter(rows.iter().map(|row| row.position.map(|place| place.lat_deg)))),
+    ];
+    RecordBatch::try_new(schema, columns)
+}

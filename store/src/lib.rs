@@ -1,0 +1,298 @@
+//! Storage: the write-ahead log, the hot rows, the Delta tables and the registry of one data folder.
+//!
+//! ```text
+//! append ─▶ log (fsync) ─▶ hot rows + latest + stream ──flush──▶ Parquet files + Delta commit ─▶ log released
+//!                                   └──────────── Snapshot ────────────┘
+//! ```
+//! This crate alone writes under the data folder, and it decides when a record is durable and visible: see [`Store::append`].
+
+mod batch;
+mod changes;
+mod checkpoint;
+mod committer;
+mod counters;
+mod data_file;
+mod dedup;
+mod durable;
+mod entry;
+mod error;
+mod flush;
+mod folder;
+mod hot;
+mod import;
+mod layers;
+mod recover;
+mod registry;
+mod state;
+mod table;
+#[cfg(test)]
+mod tests;
+mod wal;
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use stadtwarte_model::{Clock, LogSequence, ObservationId};
+use tokio::sync::{mpsc, oneshot, watch};
+
+pub use batch::observation_at;
+pub use changes::Changes;
+pub use counters::{Counter, Counters};
+pub use data_file::{ColumnStats, DataFile, Range};
+pub use entry::{Appended, Entry, NewObservation, UplinkRow};
+pub use error::{AppendError, Error};
+pub use folder::DataFolder;
+pub use import::{ImportOutcome, ImportRow};
+pub use layers::{Layer, Layers};
+pub use registry::{
+    ApiKey, DatastreamKey, KEY_PREFIX, NewDatastream, NewDevice, NewProperty, NewThing, Registry, RegistryState, RegistryWriter,
+};
+pub use state::{DeviceActivity, Latest, Snapshot, TableSnapshot};
+
+use committer::{Command, Committer};
+use folder::FolderLock;
+use import::Tables;
+use state::State;
+
+/// The bounds of a store. Every queue and buffer has one.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Entries that may wait for the log; more make [`Store::append`] wait.
+    pub queue_entries: usize,
+    /// Entries that one sync may cover.
+    pub max_group_entries: usize,
+    /// A log segment is closed beyond this size.
+    pub max_segment_bytes: u64,
+    /// Hot rows are written to files at least this often.
+    pub flush_interval: Duration,
+    /// Hot rows are written to files beyond this number.
+    pub flush_rows: usize,
+    /// Observations kept in memory for those who follow the stream.
+    pub changes_rows: usize,
+    /// Keys kept to recognise duplicates; an uplink takes one or two.
+    pub dedup_keys: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            queue_entries: 4096,
+            max_group_entries: 1024,
+            max_segment_bytes: 64 << 20,
+            flush_interval: Duration::from_secs(300),
+            flush_rows: 250_000,
+            changes_rows: 65_536,
+            dedup_keys: 2_000_000,
+        }
+    }
+}
+
+/// The store of one data folder. Clones share it.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    folder: DataFolder,
+    /// Held for as long as this process may write; `None` when opened for reading only.
+    _lock: Option<FolderLock>,
+    registry: Registry,
+    layers: Layers,
+    state: Arc<RwLock<State>>,
+    queue: Mutex<Option<mpsc::Sender<Command>>>,
+    committer: Mutex<Option<JoinHandle<()>>>,
+    position: watch::Receiver<LogSequence>,
+    tables: tokio::sync::Mutex<Tables>,
+    counters: Arc<Counters>,
+    clock: Arc<dyn Clock>,
+    options: Options,
+    app_id: String,
+}
+
+impl Store {
+    /// Opens the data folder, creating it when it is new, and recovers what a crash left in the log.
+    ///
+    /// # Errors
+    /// `InUse` when another process has it open; `NewerFormat` when a newer program wrote it; `Io`, `Registry`, `Delta` when a file
+    /// cannot be read. Damage in the log is no error: it is reported in [`Store::counters`] and the log, and the rest is used.
+    pub async fn open(folder: DataFolder, options: Options, clock: Arc<dyn Clock>) -> Result<Self, Error> {
+        let lock = folder.create_and_lock()?;
+        let registry = Registry::open(&folder.registry())?;
+        let app_id = format!("stadtwarte/{}", registry.ensure_writer_id()?);
+        let counters = Arc::new(Counters::default());
+        let recovered = recover::recover(&folder, &app_id, &options, true, &counters).await?;
+        let wal =
+            wal::Wal::create(&folder.wal(), *blake3::hash(app_id.as_bytes()).as_bytes().first_chunk().unwrap_or(&[0; 16]), recovered.next)?;
+        let (queue, commands) = mpsc::channel(options.queue_entries.max(1));
+        let (position_sender, position) = watch::channel(recovered.state.position);
+        let state = Arc::new(RwLock::new(recovered.state));
+        let committer = Committer {
+            wal,
+            window: recovered.window,
+            state: Arc::clone(&state),
+            position: position_sender,
+            counters: Arc::clone(&counters),
+            max_group_entries: options.max_group_entries.max(1),
+            max_segment_bytes: options.max_segment_bytes,
+            poisoned: false,
+        };
+        let spawned = std::thread::Builder::new().name("log".to_owned()).spawn(move || committer.run(commands));
+        let committer = spawned.map_err(Error::io(folder.wal()))?;
+        let inner = Inner {
+            layers: Layers::open(folder.layers())?,
+            folder,
+            _lock: Some(lock),
+            registry,
+            state,
+            queue: Mutex::new(Some(queue)),
+            committer: Mutex::new(Some(committer)),
+            position,
+            tables: tokio::sync::Mutex::new(recovered.tables),
+            counters,
+            clock,
+            options,
+            app_id,
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Opens the data folder for reading, also while another process writes to it: shows what was durable at this moment.
+    ///
+    /// # Errors
+    /// `NoDataFolder` when there is none; otherwise as [`Store::open`].
+    pub async fn open_read_only(folder: DataFolder, clock: Arc<dyn Clock>) -> Result<Self, Error> {
+        if !folder.registry().is_file() {
+            return Err(Error::NoDataFolder { path: folder.root().to_owned() });
+        }
+        let options = Options { dedup_keys: 0, ..Options::default() };
+        let counters = Arc::new(Counters::default());
+        let app_id = format!("stadtwarte/{}", Registry::open_read_only(&folder.registry())?.writer_id()?);
+        let recovered = recover::recover_beside_writer(&folder, &app_id, &options, &counters).await?;
+        // Read last, so that it knows every datastream that the rows refer to.
+        let registry = Registry::open_read_only(&folder.registry())?;
+        let (_, position) = watch::channel(recovered.state.position);
+        let inner = Inner {
+            layers: Layers::open(folder.layers())?,
+            folder,
+            _lock: None,
+            registry,
+            state: Arc::new(RwLock::new(recovered.state)),
+            queue: Mutex::new(None),
+            committer: Mutex::new(None),
+            position,
+            tables: tokio::sync::Mutex::new(recovered.tables),
+            counters,
+            clock,
+            options,
+            app_id,
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Hands an entry to the log. Waits while the queue is full; that is the back-pressure.
+    ///
+    /// The future it returns resolves once the entry is on disk and visible to every query, or with the reason why it is not. Entries
+    /// get their place in the log in the order of the calls. Dropping the future changes nothing about the entry.
+    ///
+    /// # Errors
+    /// `Closed` when the store has shut down or is read-only.
+    pub async fn append(
+        &self,
+        entry: Entry,
+    ) -> Result<impl Future<Output = Result<Appended, AppendError>> + Send + 'static + use<>, AppendError> {
+        let queue = self.inner.queue.lock().unwrap_or_else(PoisonError::into_inner).clone().ok_or(AppendError::Closed)?;
+        let (answer, outcome) = oneshot::channel();
+        queue.send(Command::Append(Box::new(entry), answer)).await.map_err(|_| AppendError::Closed)?;
+        Ok(async move { outcome.await.unwrap_or(Err(AppendError::Closed)) })
+    }
+
+    /// Everything as it is now, frozen.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        use stadtwarte_model::schema::Table;
+        let state = self.read_state();
+        let table = |table| {
+            let rows = state.table(table);
+            TableSnapshot {
+                table,
+                root: self.inner.folder.table(table),
+                files: Arc::clone(&rows.files),
+                hot: rows.flushing.iter().chain(rows.hot.batches()).cloned().collect(),
+            }
+        };
+        let (observations, uplinks, quarantine) = (table(Table::Observations), table(Table::Uplinks), table(Table::Quarantine));
+        let (position, latest, activity) = (state.position, state.latest.clone(), state.activity.clone());
+        drop(state);
+        // Entities are registered before the first record that refers to them, so reading the registry last misses none.
+        Snapshot { position, observations, uplinks, quarantine, latest, activity, registry: self.inner.registry.state() }
+    }
+
+    /// The observations after `position`, at most `limit`, in commit order.
+    #[must_use]
+    pub fn changes_after(&self, position: ObservationId, limit: usize) -> Changes {
+        self.read_state().changes.after(position, limit)
+    }
+
+    /// Signals each time records have become visible.
+    #[must_use]
+    pub fn position(&self) -> watch::Receiver<LogSequence> {
+        self.inner.position.clone()
+    }
+
+    /// The registry.
+    #[must_use]
+    pub fn registry(&self) -> &Registry {
+        &self.inner.registry
+    }
+
+    /// The map layers.
+    #[must_use]
+    pub fn layers(&self) -> &Layers {
+        &self.inner.layers
+    }
+
+    /// What the store has done since it was opened.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.inner.counters
+    }
+
+    /// Rows that are in the log but in no file yet, over all tables.
+    #[must_use]
+    pub fn hot_rows(&self) -> usize {
+        self.read_state().hot_rows()
+    }
+
+    /// The data folder.
+    #[must_use]
+    pub fn root(&self) -> PathBuf {
+        self.inner.folder.root().to_owned()
+    }
+
+    /// Stops taking entries, commits what is queued, writes the hot rows to files and releases the log.
+    ///
+    /// # Errors
+    /// When the last flush fails. Nothing is lost then: the rows are in the log.
+    pub async fn shut_down(&self) -> Result<(), Error> {
+        let flushed = self.flush().await;
+        drop(self.inner.queue.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let committer = self.inner.committer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(committer) = committer {
+            // Joining blocks until the last group is synced. A panicked committer has already been reported by the panic itself.
+            let _ = tokio::task::spawn_blocking(move || committer.join()).await;
+        }
+        flushed.map(|_| ())
+    }
+
+    fn read_state(&self) -> std::sync::RwLockReadGuard<'_, State> {
+        self.inner.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write_state(&self) -> std::sync::RwLockWriteGuard<'_, State> {
+        self.inner.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}

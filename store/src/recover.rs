@@ -1,0 +1,215 @@
+//! What happens between opening a data folder and the first query: files, checkpoint and log become one state again.
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::{Int32Type, Int64Type};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use stadtwarte_model::schema::Table;
+use stadtwarte_model::{LogSequence, Observation};
+
+use crate::Options;
+use crate::batch;
+use crate::batch::observation_at;
+use crate::checkpoint::Checkpoint;
+use crate::committer::remember;
+use crate::counters::Counters;
+use crate::data_file::{DataFile, Range};
+use crate::dedup::{Identity, Window};
+use crate::error::Error;
+use crate::folder::DataFolder;
+use crate::import::Tables;
+use crate::state::State;
+use crate::table::StoredTable;
+use crate::wal::{self, Record};
+
+pub(crate) struct RecoveredStore {
+    pub state: State,
+    pub window: Window,
+    pub tables: Tables,
+    /// The sequence of the next record.
+    pub next: LogSequence,
+}
+
+/// Opens tables and reads checkpoint and log. Writes nothing, except new empty tables when `create`.
+pub(crate) async fn recover(
+    folder: &DataFolder,
+    app_id: &str,
+    options: &Options,
+    create: bool,
+    counters: &Counters,
+) -> Result<RecoveredStore, Error> {
+    let mut stored = Vec::new();
+    for table in Table::ALL {
+        let opened = StoredTable::open(table, &folder.table(table), create).await?;
+        let committed = match &opened {
+            Some(stored) => stored.committed(app_id).await?,
+            None => None,
+        };
+        stored.push((table, opened, LogSequence::from_u64(committed.unwrap_or(0))));
+    }
+    let checkpoint = Checkpoint::read(folder)?;
+    let covered = checkpoint.as_ref().map_or(LogSequence::ZERO, |checkpoint| checkpoint.position);
+    let needed_after = stored.iter().map(|(_, _, committed)| *committed).fold(covered, LogSequence::min);
+    let log = wal::read_all(&folder.wal(), needed_after)?;
+    for damage in &log.damage {
+        tracing::error!(damage, "the write-ahead log is damaged; the records around the damage were kept");
+    }
+    counters.log_damage.add(log.damage.len() as u64);
+
+    let position = stored.iter().map(|(_, _, committed)| *committed).fold(covered, LogSequence::max);
+    if log.oldest_segment_first.is_some_and(|first| first > position.next()) {
+        return Err(Error::MissingLog { after: position });
+    }
+    let first_in_log = log.records.first().map_or(position, |record| LogSequence::from_u64(record.sequence.as_u64() - 1));
+    let mut state = State::new(first_in_log.min(position), options.changes_rows);
+    let files_until_ms = checkpoint.as_ref().map_or(i64::MIN, |checkpoint| checkpoint.files_until_ms);
+    if let Some(checkpoint) = checkpoint {
+        checkpoint.restore(&mut state);
+    }
+    let mut tables = Tables::default();
+    for (table, opened, committed) in stored {
+        let files = opened.as_ref().map_or(Ok(Vec::new()), StoredTable::files)?;
+        if table == Table::Observations {
+            observe_files(&folder.table(table), &files, files_until_ms, &mut state)?;
+        }
+        tables.note_files(&files);
+        state.table_mut(table).files = Arc::new(files);
+        let replayed = &log.records[log.records.partition_point(|record| record.sequence <= committed)..];
+        let rows = rows_of(table, replayed).map_err(|source| Error::Arrow { table: table.name(), source })?;
+        state.table_mut(table).hot.push(rows).map_err(|source| Error::Arrow { table: table.name(), source })?;
+        tables.set(table, opened);
+    }
+    let window = rebuild_window(&folder.table(Table::Uplinks), &state.table(Table::Uplinks).files, &log.records, options.dedup_keys)?;
+    follow_log(&mut state, log.records, covered);
+    state.position = state.position.max(position).max(log.last);
+    let next = state.position.max(log.newest_segment_before).next();
+    Ok(RecoveredStore { state, window, tables, next })
+}
+
+/// As [`recover`] without creating anything, while another process may be writing: between reading tables and log, that process can
+/// move rows from one to the other, and then both are read again.
+pub(crate) async fn recover_beside_writer(
+    folder: &DataFolder,
+    app_id: &str,
+    options: &Options,
+    counters: &Counters,
+) -> Result<RecoveredStore, Error> {
+    const ATTEMPTS: usize = 5;
+    for _ in 1..ATTEMPTS {
+        match recover(folder, app_id, options, false, counters).await {
+            Err(Error::MissingLog { .. }) => {}
+            outcome => return outcome,
+        }
+    }
+    recover(folder, app_id, options, false, counters).await
+}
+
+fn rows_of(table: Table, records: &[Record]) -> Result<RecordBatch, arrow::error::ArrowError> {
+    match table {
+        Table::Observations => batch::observations(&records.iter().flat_map(Record::observations).collect::<Vec<_>>()),
+        Table::Uplinks => batch::uplinks(records),
+        Table::Quarantine => batch::quarantine(records),
+    }
+}
+
+/// Latest values, device activity and stream of the records in the log. Those up to `covered` are in the checkpoint already, but
+/// followers may still ask for them.
+fn follow_log(state: &mut State, mut records: Vec<Record>, covered: LogSequence) {
+    let fresh = records.split_off(records.partition_point(|record| record.sequence <= covered));
+    for record in records {
+        for observation in record.observations() {
+            state.changes.push(Arc::new(observation));
+        }
+    }
+    let observations = fresh.iter().flat_map(Record::observations).map(Arc::new).collect();
+    state.follow(&fresh, observations);
+}
+
+/// Takes the newest observation of each datastream from files that the checkpoint does not cover.
+fn observe_files(root: &Path, files: &[DataFile], covered_until_ms: i64, state: &mut State) -> Result<(), Error> {
+    for file in files.iter().filter(|file| file.modified_ms > covered_until_ms) {
+        each_batch(&root.join(&file.path), None, |batch| newest_of(batch).iter().for_each(|row| state.observe(row)))?;
+    }
+    Ok(())
+}
+
+/// The newest observation of each datastream in a batch that is sorted by datastream and time.
+pub(crate) fn newest_of(batch: &RecordBatch) -> Vec<Arc<Observation>> {
+    let datastreams = batch.column(1).as_primitive::<Int64Type>().values();
+    let rows = batch.num_rows();
+    let last_of_run = (0..rows).filter(|row| row + 1 == rows || datastreams[*row] != datastreams[*row + 1]);
+    last_of_run.filter_map(|row| observation_at(batch, row)).map(Arc::new).collect()
+}
+
+const IDENTITY_COLUMNS: [&str; 8] = ["uplink_id", "source", "dev_eui", "deduplication_id", "session", "f_cnt", "f_port", "payload"];
+
+/// The most recent uplinks, from files and log, as keys.
+fn rebuild_window(root: &Path, files: &[DataFile], records: &[Record], max_keys: usize) -> Result<Window, Error> {
+    let mut window = Window::new(max_keys);
+    if max_keys == 0 {
+        return Ok(window);
+    }
+    let newest_id = |file: &&DataFile| match file.range("uplink_id") {
+        Some(Range::Int(_, newest)) => *newest,
+        _ => i64::MAX,
+    };
+    let mut by_age: Vec<&DataFile> = files.iter().collect();
+    by_age.sort_by_key(|file| std::cmp::Reverse(newest_id(file)));
+    let mut keys = Vec::new();
+    for file in by_age {
+        // An uplink takes up to two keys.
+        if keys.len() * 2 >= max_keys {
+            break;
+        }
+        each_batch(&root.join(&file.path), Some(&IDENTITY_COLUMNS), |batch| {
+            keys.extend((0..batch.num_rows()).filter_map(|row| keys_at(batch, row)));
+        })?;
+    }
+    keys.sort_by_key(|(sequence, _)| *sequence);
+    for (sequence, keys) in keys {
+        window.insert(keys, sequence);
+    }
+    for record in records {
+        remember(&mut window, record);
+    }
+    Ok(window)
+}
+
+fn keys_at(batch: &RecordBatch, row: usize) -> Option<(LogSequence, crate::dedup::Keys)> {
+    let text = |name: &str| {
+        let values = batch.column_by_name(name)?.as_string::<i32>();
+        values.is_valid(row).then(|| values.value(row))
+    };
+    let f_cnt = batch.column_by_name("f_cnt")?.as_primitive::<Int64Type>();
+    let f_port = batch.column_by_name("f_port")?.as_primitive::<Int32Type>();
+    let identity = Identity {
+        source: text("source")?,
+        deduplication_id: text("deduplication_id"),
+        dev_eui: text("dev_eui")?.parse().ok()?,
+        session: text("session"),
+        f_cnt: f_cnt.is_valid(row).then(|| u32::try_from(f_cnt.value(row)).ok()).flatten(),
+        f_port: f_port.is_valid(row).then(|| u8::try_from(f_port.value(row)).ok()).flatten(),
+        payload: batch.column_by_name("payload")?.as_binary::<i32>().value(row),
+    };
+    let sequence = u64::try_from(batch.column_by_name("uplink_id")?.as_primitive::<Int64Type>().value(row)).ok()?;
+    Some((LogSequence::from_u64(sequence), identity.keys()))
+}
+
+/// Reads a Parquet file batch by batch, all columns or only some.
+fn each_batch(path: &Path, columns: Option<&[&str]>, mut take: impl FnMut(&RecordBatch)) -> Result<(), Error> {
+    let parquet = |source| Error::Parquet { path: path.to_owned(), source };
+    let file = File::open(path).map_err(Error::io(path))?;
+    let mut builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(parquet)?;
+    if let Some(columns) = columns {
+        let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
+        builder = builder.with_projection(mask);
+    }
+    for batch in builder.build().map_err(parquet)? {
+        take(&batch.map_err(|source| Error::Arrow { table: "file", source })?);
+    }
+    Ok(())
+}

@@ -1,0 +1,130 @@
+//! A Delta Lake table: opening, creating, and the one commit that makes files part of it.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use deltalake_core::kernel::engine::arrow_conversion::TryIntoKernel;
+use deltalake_core::kernel::transaction::CommitProperties;
+use deltalake_core::kernel::transaction::{CommitBuilder, TableReference};
+use deltalake_core::kernel::{Action, Add, StructType, Transaction};
+use deltalake_core::operations::create::CreateBuilder;
+use deltalake_core::protocol::{DeltaOperation, SaveMode};
+use deltalake_core::{DeltaTable, DeltaTableBuilder, DeltaTableError};
+use stadtwarte_model::partition::{self, Partition};
+use stadtwarte_model::schema::Table;
+use url::Url;
+
+use crate::data_file::DataFile;
+use crate::durable::DurableFileSystem;
+use crate::error::Error;
+
+/// An open Delta table. Only the store writes to it.
+#[derive(Debug)]
+pub(crate) struct StoredTable {
+    table: Table,
+    delta: DeltaTable,
+}
+
+impl StoredTable {
+    /// Opens the table at `root`, creating it when there is none and `create` allows.
+    pub async fn open(table: Table, root: &Path, create: bool) -> Result<Option<Self>, Error> {
+        let failed = |source| Error::Delta { table: table.name(), source: Box::new(source) };
+        if !root.join("_delta_log").is_dir() {
+            if !create {
+                return Ok(None);
+            }
+            std::fs::create_dir_all(root).map_err(Error::io(root))?;
+        }
+        let location = Url::from_directory_path(std::path::absolute(root).map_err(Error::io(root))?)
+            .map_err(|()| failed(DeltaTableError::generic("the data folder's path is no URL")))?;
+        let store = Arc::new(DurableFileSystem::new());
+        let builder = DeltaTableBuilder::from_url(location.clone()).map_err(failed)?.with_storage_backend(store, location);
+        let mut delta = builder.build().map_err(failed)?;
+        match delta.load().await {
+            Ok(()) => {}
+            Err(DeltaTableError::NotATable(_)) if create => delta = Self::create(table, &delta).await.map_err(failed)?,
+            Err(source) => return Err(failed(source)),
+        }
+        Ok(Some(Self { table, delta }))
+    }
+
+    async fn create(table: Table, unborn: &DeltaTable) -> Result<DeltaTable, DeltaTableError> {
+        let mut schema = arrow::datatypes::SchemaBuilder::from(table.schema().as_ref());
+        schema.push(arrow::datatypes::Field::new(partition::COLUMN, arrow::datatypes::DataType::Date32, false));
+        let schema: StructType = (&schema.finish()).try_into_kernel()?;
+        CreateBuilder::new()
+            .with_log_store(unborn.log_store())
+            .with_table_name(table.name())
+            .with_columns(schema.fields().cloned())
+            .with_partition_columns([partition::COLUMN])
+            .with_save_mode(SaveMode::ErrorIfExists)
+            .await
+    }
+
+    /// The files that are part of the table now.
+    pub fn files(&self) -> Result<Vec<DataFile>, Error> {
+        let state = self.delta.snapshot().map_err(Error::delta(self.table.name()))?;
+        Ok(state.log_data().iter().map(|file| self.data_file(&file)).collect())
+    }
+
+    fn data_file(&self, file: &deltalake_core::kernel::LogicalFileView) -> DataFile {
+        let stats = file.stats().and_then(|stats| DataFile::parse_delta_stats(&stats, &self.table.schema()));
+        // Files that another Delta writer added may lack statistics: they are read whole.
+        let (rows, stats) = stats.unwrap_or_else(|| (file.num_records().unwrap_or(0) as u64, Vec::new()));
+        let date = file.partition_values_map().get(partition::COLUMN).cloned().flatten();
+        let date = date.and_then(|date| date.parse().ok()).unwrap_or(stadtwarte_model::Date::from_days(0));
+        DataFile {
+            path: file.path().into_owned(),
+            bytes: u64::try_from(file.size()).unwrap_or(0),
+            rows,
+            partition: Partition { date },
+            modified_ms: file.modification_time(),
+            stats,
+        }
+    }
+
+    /// The version that application `app_id` has committed last.
+    pub async fn committed(&self, app_id: &str) -> Result<Option<u64>, Error> {
+        let failed = Error::delta(self.table.name());
+        let state = self.delta.snapshot().map_err(Error::delta(self.table.name()))?;
+        let version = state.transaction_version(self.delta.log_store().as_ref(), app_id).await.map_err(failed)?;
+        Ok(version.and_then(|version| u64::try_from(version).ok()))
+    }
+
+    /// Makes `files` part of the table, and `version` the version of `app_id`, in one atomic commit.
+    ///
+    /// Idempotent: when `app_id` has already committed `version` or a later one, nothing is added and `false` is returned.
+    pub async fn commit(&mut self, files: &[DataFile], app_id: &str, version: u64) -> Result<bool, Error> {
+        let table = self.table.name();
+        self.delta.update_state().await.map_err(Error::delta(table))?;
+        if self.committed(app_id).await?.is_some_and(|committed| committed >= version) {
+            return Ok(false);
+        }
+        let actions = files.iter().map(|file| Action::Add(self.add_action(file))).collect();
+        let transaction = Transaction::new(app_id, i64::try_from(version).unwrap_or(i64::MAX));
+        let properties = CommitProperties::default().with_application_transaction(transaction);
+        let operation =
+            DeltaOperation::Write { mode: SaveMode::Append, partition_by: Some(vec![partition::COLUMN.to_owned()]), predicate: None };
+        let snapshot = self.delta.snapshot().map_err(Error::delta(table))?;
+        CommitBuilder::from(properties)
+            .with_actions(actions)
+            .build(Some(snapshot as &dyn TableReference), self.delta.log_store(), operation)
+            .await
+            .map_err(Error::delta(table))?;
+        self.delta.update_state().await.map_err(Error::delta(table))?;
+        Ok(true)
+    }
+
+    fn add_action(&self, file: &DataFile) -> Add {
+        Add {
+            path: file.path.clone(),
+            partition_values: HashMap::from([(partition::COLUMN.to_owned(), Some(file.partition.date.to_string()))]),
+            size: i64::try_from(file.bytes).unwrap_or(i64::MAX),
+            modification_time: file.modified_ms,
+            data_change: true,
+            stats: Some(file.delta_stats(&self.table.schema())),
+            ..Add::default()
+        }
+    }
+}

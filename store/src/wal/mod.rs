@@ -1,0 +1,12 @@
+//! The write-ahead log: where an acknowledged message is before it is anywhere else.
+//!
+//! Segments are named after their first sequence (`00000000000000000042.wal`) and never rewritten. A group of records is one write
+//! and one `fdatasync`; a new segment is synced together with its directory before its first record counts.
+
+mod frame;
+mod reader;
+mod segment;
+
+pub(crate) use frame::{MAX_PAYLOAD_BYTES, Record};
+pub(crate) use reader::read_all;
+pub(crate) use segment::{GroupError, Wal};

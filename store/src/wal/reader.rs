@@ -1,0 +1,110 @@
+//! Reading the log back at start.
+
+use std::fs;
+use std::path::Path;
+
+use stadtwarte_model::LogSequence;
+
+use super::frame::{self, Decoded, HEADER_BYTES, Header, HeaderError, Record};
+use super::segment::list;
+use crate::error::Error;
+
+/// What was found in the log.
+#[derive(Debug, Default)]
+pub(crate) struct Recovered {
+    /// Whole records, in sequence order.
+    pub records: Vec<Record>,
+    /// The last sequence that any whole frame carries, also unreadable ones.
+    pub last: LogSequence,
+    /// The sequence before the first of the newest segment: an empty segment tells where the log had got to.
+    pub newest_segment_before: LogSequence,
+    /// The first sequence of the oldest segment.
+    pub oldest_segment_first: Option<LogSequence>,
+    /// Damage that was passed over: what and where.
+    pub damage: Vec<String>,
+}
+
+/// Reads every segment in `folder` and hands on the records after `after`.
+///
+/// A tail that is no whole frame is what a crash during an unacknowledged write leaves: it is dropped silently when it stands at the
+/// end of a segment. Damage before the end is reported in `damage`, and the records behind it are kept.
+///
+/// # Errors
+/// `Io` when a segment cannot be read; `NewerFormat` when one was written by a newer program. Never for damage.
+pub(crate) fn read_all(folder: &Path, after: LogSequence) -> Result<Recovered, Error> {
+    let mut recovered = Recovered::default();
+    if !folder.exists() {
+        return Ok(recovered);
+    }
+    let mut segments = list(folder)?;
+    segments.sort();
+    for (first, path) in segments {
+        recovered.oldest_segment_first.get_or_insert(first);
+        recovered.newest_segment_before = LogSequence::from_u64(first.as_u64().saturating_sub(1));
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            // A reader beside the writing process can meet a segment that has just been released: its rows are in files.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            Err(source) => return Err(Error::Io { path, source }),
+        };
+        match Header::decode(&bytes) {
+            Ok(_) => read_segment(&path, &bytes, first, after, &mut recovered),
+            Err(HeaderError::Newer(found)) => {
+                return Err(Error::NewerFormat { path, found: found.into(), known: frame::VERSION.into() });
+            }
+            // Its creation was cut short before any record counted.
+            Err(HeaderError::Torn) => {}
+            Err(HeaderError::NotALog) => {
+                recovered.damage.push(format!("{}: the segment header is damaged", path.display()));
+                read_segment(&path, &bytes, first, after, &mut recovered);
+            }
+        }
+    }
+    recovered.records.sort_by_key(|record| record.sequence);
+    recovered.records.dedup_by_key(|record| record.sequence);
+    Ok(recovered)
+}
+
+fn read_segment(path: &Path, bytes: &[u8], first: LogSequence, after: LogSequence, recovered: &mut Recovered) {
+    let mut offset = HEADER_BYTES.min(bytes.len());
+    loop {
+        let rest = &bytes[offset..];
+        match frame::decode(rest) {
+            Decoded::End => return,
+            Decoded::Record(record, length) => {
+                offset += length;
+                recovered.last = recovered.last.max(record.sequence);
+                if record.sequence > after {
+                    recovered.records.push(*record);
+                }
+            }
+            Decoded::Unreadable { sequence, bytes, detail } => {
+                recovered.last = recovered.last.max(sequence);
+                recovered.damage.push(format!("{}: record {sequence} at byte {offset}: {detail}", path.display()));
+                offset += bytes;
+            }
+            Decoded::Broken => match skip_damage(rest, first) {
+                Some(skipped) => {
+                    recovered.damage.push(damage_report(path, offset, skipped));
+                    offset += skipped;
+                }
+                None => return log_tail(path, rest.len(), offset),
+            },
+        }
+    }
+}
+
+fn skip_damage(rest: &[u8], first: LogSequence) -> Option<usize> {
+    // A segment never holds more than a few million records; anything outside is a chance match.
+    let range = first.as_u64()..first.as_u64().saturating_add(1 << 32);
+    frame::resynchronise(rest, |sequence| range.contains(&sequence.as_u64()))
+}
+
+fn damage_report(path: &Path, offset: usize, skipped: usize) -> String {
+    format!("{}: {skipped} damaged bytes at byte {offset} were passed over", path.display())
+}
+
+/// An unfinished write is normal after a crash and was never acknowledged; still worth a line.
+fn log_tail(path: &Path, bytes: usize, offset: usize) {
+    tracing::info!(path = %path.display(), offset, bytes, "dropped an unfinished write at the end of the log");
+}

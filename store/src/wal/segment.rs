@@ -1,0 +1,158 @@
+//! The segment being written.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use stadtwarte_model::LogSequence;
+
+use super::frame::{self, HEADER_BYTES, Header};
+use crate::entry::Entry;
+use crate::error::Error;
+use crate::folder::sync_dir;
+
+/// Why a group did not reach the disk.
+#[derive(Debug)]
+pub(crate) enum GroupError {
+    /// Nothing of the group remains in the log; the same may succeed later (disk full, for example).
+    Undone(std::io::Error),
+    /// What is on disk is unknown. The log must not be written again by this process: after a failed sync the kernel may have
+    /// dropped the dirty pages and would report the next sync as a success.
+    Poisoned(std::io::Error),
+}
+
+/// The open end of the log.
+#[derive(Debug)]
+pub(crate) struct Wal {
+    folder: PathBuf,
+    writer: [u8; 16],
+    file: File,
+    path: PathBuf,
+    bytes: u64,
+    next: LogSequence,
+    buffer: Vec<u8>,
+}
+
+/// The path of the segment whose first record is `first`.
+pub(super) fn path_of(folder: &Path, first: LogSequence) -> PathBuf {
+    folder.join(format!("{:020}.wal", first.as_u64()))
+}
+
+impl Wal {
+    /// Begins a new segment in `folder`, whose first record will be `next`.
+    pub fn create(folder: &Path, writer: [u8; 16], next: LogSequence) -> Result<Self, Error> {
+        let path = path_of(folder, next);
+        // An empty segment of the same name can remain from a start that logged nothing.
+        let create = || {
+            let mut file = OpenOptions::new().create(true).truncate(true).write(true).open(&path)?;
+            file.write_all(&Header { writer, first: next }.encode())?;
+            file.sync_all()?;
+            Ok(file)
+        };
+        let file = create().map_err(Error::io(&path))?;
+        sync_dir(folder)?;
+        Ok(Self { folder: folder.to_owned(), writer, file, path, bytes: HEADER_BYTES as u64, next, buffer: Vec::new() })
+    }
+
+    /// The sequence the next record will get.
+    pub fn next(&self) -> LogSequence {
+        self.next
+    }
+
+    /// The size of the open segment.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Frames one record into the pending group and returns its sequence. Nothing is written yet.
+    pub fn stage(&mut self, duplicate_of: Option<LogSequence>, entry: &Entry) -> Result<LogSequence, postcard::Error> {
+        let sequence = self.next;
+        let length = self.buffer.len();
+        if let Err(error) = frame::encode(sequence, duplicate_of, entry, &mut self.buffer) {
+            self.buffer.truncate(length);
+            return Err(error);
+        }
+        self.next = sequence.next();
+        Ok(sequence)
+    }
+
+    /// Writes and syncs the pending group.
+    pub fn commit(&mut self) -> Result<(), GroupError> {
+        let staged = std::mem::take(&mut self.buffer);
+        if staged.is_empty() {
+            return Ok(());
+        }
+        if let Err(error) = self.file.write_all(&staged) {
+            return Err(self.undo(error));
+        }
+        self.file.sync_data().map_err(GroupError::Poisoned)?;
+        self.bytes += staged.len() as u64;
+        self.buffer = staged;
+        self.buffer.clear();
+        Ok(())
+    }
+
+    /// Removes what a failed write left behind. Whether that worked decides between a pause and the end.
+    fn undo(&mut self, cause: std::io::Error) -> GroupError {
+        let restore = |file: &mut File, bytes: u64| {
+            file.set_len(bytes)?;
+            file.seek(SeekFrom::Start(bytes))
+        };
+        match restore(&mut self.file, self.bytes) {
+            Ok(_) => GroupError::Undone(cause),
+            Err(_) => GroupError::Poisoned(cause),
+        }
+    }
+
+    /// Gives the sequences of a failed group back, so that the log stays without gaps.
+    pub fn rewind_to(&mut self, next: LogSequence) {
+        self.buffer.clear();
+        self.next = next;
+    }
+
+    /// Closes this segment and begins the next. Does nothing while the segment is empty.
+    pub fn rotate(&mut self) -> Result<(), Error> {
+        if self.bytes > HEADER_BYTES as u64 {
+            *self = Self::create(&self.folder, self.writer, self.next)?;
+        }
+        Ok(())
+    }
+
+    /// Deletes the closed segments whose records are all at or before `durable_elsewhere`.
+    pub fn release(folder: &Path, durable_elsewhere: LogSequence) -> Result<u64, Error> {
+        let mut segments = list(folder)?;
+        segments.sort();
+        let mut freed = 0;
+        for pair in segments.windows(2) {
+            let [(_, path), (next_first, _)] = pair else { continue };
+            if *next_first > durable_elsewhere.next() {
+                break;
+            }
+            freed += fs::metadata(path).map_or(0, |metadata| metadata.len());
+            fs::remove_file(path).map_err(Error::io(path))?;
+        }
+        if freed > 0 {
+            sync_dir(folder)?;
+        }
+        Ok(freed)
+    }
+
+    /// The path of the open segment.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// The segments in `folder` with their first sequences, in no order.
+pub(super) fn list(folder: &Path) -> Result<Vec<(LogSequence, PathBuf)>, Error> {
+    let mut segments = Vec::new();
+    for entry in fs::read_dir(folder).map_err(Error::io(folder))? {
+        let path = entry.map_err(Error::io(folder))?.path();
+        let is_segment = path.extension().is_some_and(|extension| extension == "wal");
+        let first = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse().ok());
+        if let (true, Some(first)) = (is_segment, first) {
+            segments.push((LogSequence::from_u64(first), path));
+        }
+    }
+    Ok(segments)
+}
