@@ -51,7 +51,7 @@ fn durations() -> Histogram {
 }
 
 impl HttpMetrics {
-    /// Makes the numbers known to the registry, with those of the store.
+    /// Makes the numbers known to the registry, with those of the store, as `http_…` and `store_…` behind the registry's own prefix.
     pub fn register(registry: &mut Registry, engine: &Engine) -> Self {
         let new = Self {
             requests: Family::default(),
@@ -60,7 +60,7 @@ impl HttpMetrics {
             live: Gauge::default(),
             live_events: Counter::default(),
         };
-        let http = registry.sub_registry_with_prefix("stadtwarte_http");
+        let http = registry.sub_registry_with_prefix("http");
         http.register("requests", "Requests answered, by method, route and status", new.requests.clone());
         let durations = new.durations.clone();
         http.register_with_unit("request_duration", "Time until the head of the response", Unit::Seconds, durations);
@@ -148,7 +148,7 @@ impl Collector for StoreCollector {
             ("imported", "Observations imported in bulk", &counters.imported),
         ] {
             let counter = ConstCounter::new(counter.value());
-            let name = format!("stadtwarte_store_{name}");
+            let name = format!("store_{name}");
             counter.encode(encoder.encode_descriptor(&name, help, None, counter.metric_type())?)?;
         }
         for (name, help, value) in [
@@ -156,7 +156,7 @@ impl Collector for StoreCollector {
             ("log_unavailable", "1 while the log cannot be written", counters.log_unavailable.value()),
         ] {
             let gauge = ConstGauge::new(value.cast_signed());
-            let name = format!("stadtwarte_store_{name}");
+            let name = format!("store_{name}");
             gauge.encode(encoder.encode_descriptor(&name, help, None, gauge.metric_type())?)?;
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! The web front end, from within the binary.
 
 use axum::body::Body;
-use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderValue};
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, ETAG, HeaderValue};
 use axum::http::{HeaderMap, Method, Uri};
 use axum::response::{Html, IntoResponse, Response};
 use rust_embed::{EmbeddedFile, RustEmbed};
@@ -44,11 +44,9 @@ pub(crate) async fn docs(headers: HeaderMap) -> Response {
 fn page(name: &str, policy: &'static str, headers: &HeaderMap) -> Response {
     let mut response = match Dist::get(name) {
         Some(file) => served(name, &file, headers),
-        None => Html(NOT_BUILT).into_response(),
+        None => ([(CACHE_CONTROL, "no-cache")], Html(NOT_BUILT)).into_response(),
     };
     response.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
-    // A page names its assets by their content, so it must be asked for again.
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     response
 }
 
@@ -70,10 +68,9 @@ fn served(name: &str, file: &EmbeddedFile, headers: &HeaderMap) -> Response {
     let freshness = Freshness::of_content(&tag[..16], SETTLED);
     let media_type = media_type(name).unwrap_or("application/octet-stream");
     let mut response = freshness.not_modified(headers).unwrap_or_else(|| freshness.respond(media_type, Body::from(file.data.to_vec())));
-    // The bundler puts a hash of the content into these names.
-    if name.starts_with("assets/") {
-        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"));
-    }
+    // The bundler puts a hash of the content into the names of assets; everything else must be asked for anew.
+    let control = if name.starts_with("assets/") { "public, max-age=31536000, immutable" } else { "no-cache" };
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static(control));
     debug_assert!(response.headers().contains_key(ETAG));
     response
 }

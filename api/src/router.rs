@@ -28,7 +28,8 @@ use crate::{error, headers, live, metrics, mqtt, openapi, operation, portal, twi
 
 /// All doors over one engine.
 ///
-/// `registry` holds the metrics of the other parts of the process; those of the doors and the store are added, and `/metrics` shows all.
+/// `registry` holds the metrics of the other parts of the process and the prefix of all; those of the doors (`http_…`) and of the store
+/// (`store_…`) are added, and `/metrics` shows them together.
 /// The clock says what "now" is: the default end of a series, the time of a snapshot.
 pub fn router(options: ApiOptions, engine: Engine, clock: Arc<dyn Clock>, registry: Registry) -> Router {
     let state = ApiState::new(options, engine, clock, registry);

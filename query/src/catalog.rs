@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use datafusion::catalog::view::ViewTable;
+use datafusion::catalog::{CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList, MemorySchemaProvider};
 use datafusion::common::Result;
-use datafusion::execution::SessionState;
+use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::prelude::SessionContext;
 use stadtwarte_model::Role;
 use stadtwarte_model::schema::Table;
@@ -22,7 +23,13 @@ const READINGS: &str = "
 
 /// A context whose catalogue holds exactly what `role` may read, over the view's snapshot.
 pub(crate) async fn context(template: &SessionState, view: View, role: Role) -> Result<SessionContext> {
-    let context = SessionContext::new_with_state(template.clone());
+    // A catalogue of its own: one that queries share would show one caller's tables to another.
+    let catalog = MemoryCatalogProvider::new();
+    catalog.register_schema("public", Arc::new(MemorySchemaProvider::new()))?;
+    let catalogs = MemoryCatalogProviderList::new();
+    catalogs.register_catalog("datafusion".to_owned(), Arc::new(catalog));
+    let state = SessionStateBuilder::new_from_existing(template.clone()).with_catalog_list(Arc::new(catalogs)).build();
+    let context = SessionContext::new_with_state(state);
     context.register_udf(functions::point());
     let snapshot = view.snapshot();
     let observations = StoredTable::new(snapshot.observations.clone(), Some(view.visible().clone()));

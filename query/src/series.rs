@@ -5,8 +5,9 @@ use arrow::datatypes::{Float64Type, Int64Type, TimestampMicrosecondType};
 use datafusion::common::ScalarValue;
 use datafusion::functions::datetime::expr_fn::date_bin;
 use datafusion::functions_aggregate::expr_fn::{avg, count, max, min};
-use datafusion::logical_expr::{Expr, col, lit};
+use datafusion::logical_expr::{Expr, cast, col, lit};
 use stadtwarte_model::entity::Datastream;
+use stadtwarte_model::schema::timestamp_type;
 use stadtwarte_model::{DatastreamId, Role, ThingId, Timestamp};
 
 use crate::engine::Engine;
@@ -103,7 +104,9 @@ impl Engine {
                 let order = |column: &str| col(column).sort(true, false);
                 let frame = match every {
                     Some(micros) => {
-                        let bucket = date_bin(interval(micros), col("phenomenon_time"), time_literal(Timestamp::default())).alias("bucket");
+                        // `date_bin` answers in nanoseconds whatever it is given.
+                        let bin = date_bin(interval(micros), col("phenomenon_time"), time_literal(Timestamp::default()));
+                        let bucket = cast(bin, timestamp_type()).alias("bucket");
                         let value = || col("result");
                         rows.filter(value().is_not_null())?
                             .aggregate(vec![col("datastream_id"), bucket], vec![avg(value()), min(value()), max(value()), count(value())])?

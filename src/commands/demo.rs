@@ -24,7 +24,7 @@ pub(super) struct Demo {
     #[arg(long, default_value_t = 365)]
     history_days: u32,
     /// How many times faster than real time the town lives.
-    #[arg(long, default_value_t = 6.0)]
+    #[arg(long, default_value_t = 1.0)]
     speed_up: f64,
 }
 

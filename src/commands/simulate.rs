@@ -69,7 +69,7 @@ enum DialectChoice {
 impl From<DialectChoice> for Dialect {
     fn from(choice: DialectChoice) -> Self {
         match choice {
-            DialectChoice::Chirpstack => Self::Chirpstack,
+            DialectChoice::Chirpstack => Self::ChirpStack,
             DialectChoice::Tts => Self::Tts,
             DialectChoice::Mixed => Self::Mixed,
         }

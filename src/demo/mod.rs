@@ -13,7 +13,7 @@ use stadtwarte_store::Store;
 use tokio_util::sync::CancellationToken;
 
 use crate::platform::Doors;
-use crate::simulate::city::{TOWN_NAME, Layer};
+use crate::simulate::city::{Layer, TOWN_NAME};
 use crate::simulate::fleet::{Fleet, FleetOptions};
 use crate::simulate::publisher::{self, Clock, Options, Pace, Target};
 use crate::system::SystemClock;

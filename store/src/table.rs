@@ -19,6 +19,12 @@ use crate::data_file::DataFile;
 use crate::durable::DurableFileSystem;
 use crate::error::Error;
 
+/// Whether a log folder holds anything that a table can be opened from. Early commits may be gone once checkpoints cover them.
+fn has_commits(log: &Path) -> bool {
+    let is_part = |name: &std::ffi::OsStr| Path::new(name).extension().is_some_and(|kind| kind == "json" || kind == "parquet");
+    std::fs::read_dir(log).is_ok_and(|entries| entries.flatten().any(|entry| is_part(&entry.file_name())))
+}
+
 /// An open Delta table. Only the store writes to it.
 #[derive(Debug)]
 pub(crate) struct StoredTable {
@@ -30,21 +36,20 @@ impl StoredTable {
     /// Opens the table at `root`, creating it when there is none and `create` allows.
     pub async fn open(table: Table, root: &Path, create: bool) -> Result<Option<Self>, Error> {
         let failed = |source| Error::Delta { table: table.name(), source: Box::new(source) };
-        if !root.join("_delta_log").is_dir() {
-            if !create {
-                return Ok(None);
-            }
-            std::fs::create_dir_all(root).map_err(Error::io(root))?;
+        let is_new = !has_commits(&root.join("_delta_log"));
+        if is_new && !create {
+            return Ok(None);
         }
+        std::fs::create_dir_all(root).map_err(Error::io(root))?;
         let location = Url::from_directory_path(std::path::absolute(root).map_err(Error::io(root))?)
             .map_err(|()| failed(DeltaTableError::generic("the data folder's path is no URL")))?;
         let store = Arc::new(DurableFileSystem::new());
         let builder = DeltaTableBuilder::from_url(location.clone()).map_err(failed)?.with_storage_backend(store, location);
         let mut delta = builder.build().map_err(failed)?;
-        match delta.load().await {
-            Ok(()) => {}
-            Err(DeltaTableError::NotATable(_)) if create => delta = Self::create(table, &delta).await.map_err(failed)?,
-            Err(source) => return Err(failed(source)),
+        if is_new {
+            delta = Self::create(table, &delta).await.map_err(failed)?;
+        } else {
+            delta.load().await.map_err(failed)?;
         }
         Ok(Some(Self { table, delta }))
     }

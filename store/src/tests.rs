@@ -267,7 +267,8 @@ async fn a_torn_tail_is_dropped_and_damage_before_it_costs_only_itself() {
     assert_eq!(kept, [0.0, 2.0, 3.0], "record 2 is damaged, record 5 torn");
     assert_eq!(reopened.counters().log_damage.value(), 1);
     assert_eq!(append(&reopened, uplink(9, &[9.0])).await, Appended::Stored(LogSequence::from_u64(5)));
-    let again = open(crash_copy(crashed.path()).path()).await;
+    let crashed_again = crash_copy(crashed.path());
+    let again = open(crashed_again.path()).await;
     assert_eq!(observations(&again).len(), 4, "what came after the damage is there after the next crash, too");
 }
 
@@ -293,7 +294,8 @@ async fn importing_twice_equals_importing_once() {
     assert_eq!(ids.len(), 800);
     assert!(ids.windows(2).all(|pair| pair[0] < pair[1]), "no identifier twice");
     assert_eq!(store.snapshot().latest.len(), 4);
-    let reopened = open(crash_copy(folder.path()).path()).await;
+    let crashed = crash_copy(folder.path());
+    let reopened = open(crashed.path()).await;
     assert_eq!(reopened.import("history", 1, rows(400)).await.unwrap(), ImportOutcome::AlreadyThere);
     assert_eq!(reopened.snapshot().latest.len(), 4, "also without a checkpoint");
 }
@@ -311,6 +313,7 @@ async fn a_backlog_larger_than_the_queue_waits_instead_of_growing() {
         assert_eq!(receipt.await, Ok(Appended::Stored(LogSequence::from_u64(expected))), "in the order of the calls");
     }
     assert!(fs::read_dir(folder.path().join("wal")).unwrap().count() > 2, "segments rotate by size");
-    let reopened = open(crash_copy(folder.path()).path()).await;
+    let crashed = crash_copy(folder.path());
+    let reopened = open(crashed.path()).await;
     assert_eq!(observations(&reopened).len(), 200);
 }

@@ -34,6 +34,7 @@ impl LogGate {
 mod tests {
     use super::*;
 
+    #[cfg(feature = "paused-time")]
     #[tokio::test(start_paused = true)]
     async fn a_flood_of_lines_is_cut_and_opens_again_after_a_minute() {
         let gate = LogGate::default();

@@ -33,15 +33,12 @@ mod tests {
 
     #[test]
     fn every_file_of_the_profiles_folder_is_built_in() {
-        let here = Path::new(file!()).ancestors().nth(4).unwrap();
-        let folder = [here, Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()]
-            .map(|root| root.join("config/profiles"))
-            .into_iter()
-            .find(|folder| folder.is_dir());
-        let names = std::fs::read_dir(folder.expect("config/profiles beside the crates"))
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap());
-        let found: BTreeSet<String> = names.filter(|name| name.ends_with(".toml")).collect();
+        // Beside the workspace when built there, else beside the source.
+        let roots = [Path::new(env!("CARGO_MANIFEST_DIR")).parent(), Path::new(file!()).ancestors().nth(4)];
+        let folder = roots.into_iter().flatten().map(|root| root.join("config/profiles")).find(|folder| folder.is_dir()).unwrap();
+        let paths = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let profiles = paths.filter(|path| path.extension().is_some_and(|extension| extension == "toml"));
+        let found: BTreeSet<String> = profiles.map(|path| path.file_name().unwrap().to_str().unwrap().to_owned()).collect();
         let listed: BTreeSet<String> =
             BUILT_IN.iter().map(|(name, _)| (*name).to_owned()).filter(|name| name != "properties.toml").collect();
         assert_eq!(listed, found);

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use serde_json::Value;
 use stadtwarte_model::{ObservationId, Position, Quality, Reading, ResultValue, Timestamp};
 
-use super::names::{MAX_CHANNEL_BYTES, Segment, push_slug, split};
+use super::names::{MAX_CHANNEL_BYTES, Segment};
 use super::number::{self, TextNumber};
 use super::property::PropertyDefinition;
-use super::quantity::shown;
+use super::raw::shown;
+use super::words::{slug, split};
 use super::{FieldProblem, MAX_PATH_CHARS, MAX_PROBLEMS, Normalised};
 
 /// Where a reading stands among the others: listed fields as the profile lists them, then unlisted fields by path.
@@ -111,14 +112,14 @@ impl<'a> Collector<'a> {
         self.candidates.sort_by(|a, b| a.order.cmp(&b.order));
         let mut readings: Vec<Reading> = Vec::with_capacity(self.candidates.len().min(ObservationId::PER_RECORD));
         for candidate in self.candidates {
-            let Some(channel) = free_channel(&readings, &candidate) else { continue };
+            let Some(channel) = candidate.free_channel(&readings) else { continue };
             if readings.len() == ObservationId::PER_RECORD {
                 self.is_truncated = true;
                 break;
             }
             readings.push(Reading {
                 property: candidate.property.code.clone(),
-                channel,
+                channel: channel.0,
                 unit: candidate.property.unit.clone(),
                 value: candidate.value,
                 phenomenon_time: time,
@@ -154,18 +155,20 @@ fn first_chars(text: &str, count: usize) -> &str {
     if text.len() <= count { text } else { text.char_indices().nth(count).map_or(text, |(end, _)| &text[..end]) }
 }
 
-/// The channel of a candidate: its own, or its path when an earlier reading has the same stream. A second listed spelling of the same
-/// quantity is not taken.
-fn free_channel(readings: &[Reading], candidate: &Candidate<'_>) -> Option<Option<String>> {
-    let is_taken = |channel: &Option<String>| {
-        readings.iter().any(|reading| reading.property == candidate.property.code && reading.channel == *channel)
-    };
-    if !is_taken(&candidate.channel) {
-        return Some(candidate.channel.clone());
+/// A channel, or none.
+struct Channel(Option<String>);
+
+impl Candidate<'_> {
+    /// The channel it gets: its own, or its path when an earlier reading has the same stream. A second listed spelling of the same
+    /// quantity gets none and is not taken.
+    fn free_channel(&self, readings: &[Reading]) -> Option<Channel> {
+        let is_taken =
+            |channel: &Option<String>| readings.iter().any(|reading| reading.property == self.property.code && reading.channel == *channel);
+        if !is_taken(&self.channel) {
+            return Some(Channel(self.channel.clone()));
+        }
+        let Order::ByName(path) = &self.order else { return None };
+        let channel = Some(slug(split(path))).filter(|slug| slug.len() <= MAX_CHANNEL_BYTES);
+        (channel.is_some() && !is_taken(&channel)).then_some(Channel(channel))
     }
-    let Order::ByName(path) = &candidate.order else { return None };
-    let mut slug = String::new();
-    split(path).into_iter().for_each(|word| push_slug(&mut slug, word));
-    let channel = Some(slug).filter(|slug| slug.len() <= MAX_CHANNEL_BYTES);
-    (channel.is_some() && !is_taken(&channel)).then_some(channel)
 }

@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use stadtwarte_model::{ResultValue, Unit};
 
+use super::adjustment::{Adjustment, Anchor};
 use super::document::{Item, Section};
-use super::names::{MAX_CHANNEL_BYTES, push_slug};
+use super::names::MAX_CHANNEL_BYTES;
 use super::property::{PropertyDefinition, ResultKind};
-use super::quantity::{Adjustment, Anchor, MAX_TEXT_BYTES, Quantity, RawMatch};
+use super::quantity::{MAX_TEXT_BYTES, Quantity};
+use super::raw::RawMatch;
+use super::words::slug;
 
 /// Finds a property by its code.
 pub(super) type PropertyOf<'p> = &'p dyn Fn(&str) -> Option<Arc<PropertyDefinition>>;
@@ -51,8 +54,7 @@ impl Field {
     pub(super) fn channel(&self, stars: &[&str]) -> Option<String> {
         let channel = self.channel.as_deref()?;
         let Some((before, after)) = channel.split_once('*') else { return Some(channel.to_owned()) };
-        let mut text = String::new();
-        stars.iter().for_each(|star| push_slug(&mut text, star));
+        let text = slug(stars.iter().copied());
         let mut end = text.len().min(MAX_CHANNEL_BYTES.saturating_sub(channel.len()));
         while !text.is_char_boundary(end) {
             end -= 1;
@@ -150,7 +152,7 @@ fn read_anchor(section: &Section<'_, '_>, key: &'static str) -> Option<Anchor> {
     if let Some(value) = item.number() {
         return Some(Anchor::Fixed(value));
     }
-    let Some(tag) = section.section(key) else { return None };
+    let tag = section.section(key)?;
     let anchor = Anchor::Tag { name: tag.required_text("tag").to_owned(), default: tag.number("default") };
     tag.finish();
     Some(anchor)

@@ -18,11 +18,10 @@
 use std::collections::HashMap;
 
 use super::vocabulary::{is_channel_word, is_container, is_filler, is_not_now, is_statistic, units_of_ending};
+use super::words::{Words, fold, fold_path, is_depth, slug, split, split_number};
 
-/// Names of more words are not looked up.
-const MAX_WORDS: usize = 12;
 /// Longer names are not looked up.
-const MAX_NAME_BYTES: usize = 64;
+pub(super) const MAX_NAME_BYTES: usize = 64;
 /// How many parents may be part of a name.
 const MAX_PARENTS: usize = 2;
 /// How many times words are taken off.
@@ -74,13 +73,11 @@ impl<T: Copy> Names<T> {
     pub(super) fn insert(&mut self, name: &str, meaning: T) -> Result<(), T> {
         let mut folded = String::new();
         fold(&split(name), &mut folded);
-        match self.meanings.get(&folded) {
-            Some(other) => Err(*other),
-            None => {
-                self.meanings.insert(folded, meaning);
-                Ok(())
-            }
+        if let Some(other) = self.meanings.get(&folded) {
+            return Err(*other);
         }
+        self.meanings.insert(folded, meaning);
+        Ok(())
     }
 
     /// What the field at `path` means; `accepts` says whether a meaning can be in one of the units that the name states. `folded` is a
@@ -103,51 +100,6 @@ impl<T: Copy> Names<T> {
             let channel = channel(&path[..start], &taken.channel).ok()?;
             Some(Found { meaning: taken.meaning, units: taken.units, channel })
         })
-    }
-}
-
-/// The words of a name.
-#[derive(Clone, Copy)]
-struct Words<'a> {
-    words: [&'a str; MAX_WORDS],
-    len: usize,
-}
-
-impl<'a> Words<'a> {
-    fn of(path: &[Segment<'a>]) -> Option<Self> {
-        let mut all = Self { words: [""; MAX_WORDS], len: 0 };
-        for segment in path {
-            if segment.as_str().len() > MAX_NAME_BYTES {
-                return None;
-            }
-            for word in split(segment.as_str()) {
-                *all.words.get_mut(all.len)? = word;
-                all.len += 1;
-            }
-        }
-        (all.len > 0).then_some(all)
-    }
-
-    fn as_slice(&self) -> &[&'a str] {
-        &self.words[..self.len]
-    }
-
-    fn without_last(self, count: usize) -> Self {
-        Self { len: self.len - count.min(self.len), ..self }
-    }
-
-    fn without_first(self, count: usize) -> Self {
-        let mut words = [""; MAX_WORDS];
-        let rest = self.as_slice().get(count..).unwrap_or_default();
-        words[..rest.len()].copy_from_slice(rest);
-        Self { words, len: rest.len() }
-    }
-
-    fn with_last(mut self, word: &'a str) -> Self {
-        if let Some(last) = self.len.checked_sub(1).and_then(|last| self.words.get_mut(last)) {
-            *last = word;
-        }
-        self
     }
 }
 
@@ -255,96 +207,21 @@ fn with<'a>(channel: &[&'a str], word: &'a str) -> Vec<&'a str> {
 
 /// The channel made of parents that are not part of the name and of what was taken off; an error when it must not be read at all.
 fn channel(parents: &[Segment<'_>], taken: &[&str]) -> Result<Option<String>, ()> {
-    let mut slug = String::new();
+    let mut words = Vec::new();
     for parent in parents {
         if parent.as_str().len() > MAX_NAME_BYTES {
             return Err(());
         }
-        let words = split(parent.as_str());
-        if words.iter().any(|word| is_not_now(word)) {
+        let parent = split(parent.as_str());
+        if parent.iter().any(|word| is_not_now(word)) {
             return Err(());
         }
         let mut folded = String::new();
-        fold(&words, &mut folded);
+        fold(&parent, &mut folded);
         if !is_container(&folded) {
-            words.iter().for_each(|word| push_slug(&mut slug, word));
+            words.extend(parent);
         }
     }
-    taken.iter().for_each(|word| push_slug(&mut slug, word));
+    let slug = slug(words.into_iter().chain(taken.iter().copied()));
     if slug.len() > MAX_CHANNEL_BYTES { Err(()) } else { Ok((!slug.is_empty()).then_some(slug)) }
-}
-
-/// Appends a word to a channel: lower-case letters and digits, joined by `_`.
-pub(super) fn push_slug(slug: &mut String, word: &str) {
-    if !slug.is_empty() && !slug.ends_with('_') {
-        slug.push('_');
-    }
-    slug.extend(word.chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).flat_map(char::to_lowercase));
-}
-
-/// A word that ends with one to three digits, and those digits.
-fn split_number(word: &str) -> Option<(&str, &str)> {
-    let digits = word.bytes().rev().take_while(u8::is_ascii_digit).count();
-    (1..=3).contains(&digits).then(|| word.split_at(word.len() - digits))
-}
-
-/// `10cm`, `5m`: a depth or height below or above ground.
-fn is_depth(word: &str) -> bool {
-    let number = ["cm", "CM", "mm", "m"].iter().find_map(|unit| word.strip_suffix(unit));
-    number.is_some_and(|number| (1..=4).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_digit()))
-}
-
-/// The words of a name: split at everything that is neither letter, digit nor unit sign, and at capitals.
-pub(super) fn split(name: &str) -> Vec<&str> {
-    let mut words = Vec::new();
-    let mut start = None;
-    let mut chars = name.char_indices().peekable();
-    let mut before = ' ';
-    while let Some((at, c)) = chars.next() {
-        let is_word = is_word_char(c);
-        let next = chars.peek().map_or(' ', |(_, next)| *next);
-        let begins = c.is_uppercase() && (before.is_lowercase() || (!before.is_lowercase() && next.is_lowercase()));
-        if let Some(from) = start.filter(|_| !is_word || begins) {
-            words.push(&name[from..at]);
-            start = None;
-        }
-        if is_word && start.is_none() {
-            start = Some(at);
-        }
-        before = c;
-    }
-    words.extend(start.map(|from| &name[from..]));
-    words
-}
-
-/// Joins words without case and without separators, but for a dot between digits: `pm1_0` must not become `pm10`.
-pub(super) fn fold(words: &[&str], folded: &mut String) {
-    folded.clear();
-    words.iter().for_each(|word| push_folded(folded, word));
-}
-
-/// The same for names that are not split into words; `None` for names that are too long.
-fn fold_path(path: &[Segment<'_>], folded: &mut String) -> Option<()> {
-    folded.clear();
-    for segment in path {
-        let name = Some(segment.as_str()).filter(|name| name.len() <= MAX_NAME_BYTES)?;
-        name.split(|c: char| !is_word_char(c)).filter(|word| !word.is_empty()).for_each(|word| push_folded(folded, word));
-    }
-    Some(())
-}
-
-fn push_folded(folded: &mut String, word: &str) {
-    let is_digit = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_digit());
-    if is_digit(folded.bytes().last()) && is_digit(word.bytes().next()) {
-        folded.push('.');
-    }
-    if word.is_ascii() {
-        folded.extend(word.bytes().map(|byte| char::from(byte.to_ascii_lowercase())));
-    } else {
-        folded.extend(word.chars().flat_map(char::to_lowercase));
-    }
-}
-
-fn is_word_char(c: char) -> bool {
-    c.is_alphanumeric() || matches!(c, '%' | '°')
 }

@@ -4,24 +4,22 @@
 //! JSON value ─▶ no value? sentinel? mapped? ─▶ number [label ─▶ unit] ─▶ zero_at, scale, offset ─▶ property's unit ─▶ range
 //! ```
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::Value;
 use stadtwarte_model::unit::Conversion;
 use stadtwarte_model::{Quality, QualityFlag, ResultValue, Unit};
 
+use super::adjustment::Adjustment;
 use super::number::{self, TextNumber};
 use super::property::{PropertyDefinition, ResultKind};
+use super::raw::{Raw, RawMatch, boolean_word, is_absent, shown};
 
 /// No sensor measures more than this in any unit; what is larger is a broken field.
 pub(super) const MAX_MAGNITUDE: f64 = 1e15;
 
 /// Longest text result, in bytes.
 pub(super) const MAX_TEXT_BYTES: usize = 1024;
-
-/// Longest raw value shown in a problem, in characters.
-const MAX_SHOWN_CHARS: usize = 60;
 
 /// How raw values become values of a property.
 #[derive(Debug, Clone)]
@@ -38,43 +36,6 @@ pub(super) struct Quantity {
     pub(super) invalid: Vec<RawMatch>,
 }
 
-/// A linear change of the raw number: `(raw - zero_at) * scale + offset`; with `full_at` the share of the way from `zero_at` to
-/// `full_at`, in percent.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Adjustment {
-    pub(super) scale: f64,
-    pub(super) offset: f64,
-    pub(super) zero_at: Option<Anchor>,
-    pub(super) full_at: Option<Anchor>,
-}
-
-/// A raw value that depends on how a device is mounted.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Anchor {
-    /// The same for all devices of the profile.
-    Fixed(f64),
-    /// What a tag of the device says, with its unit (`1.2 m`); else the default, in the raw unit; without either there is no reading.
-    Tag { name: String, default: Option<f64> },
-}
-
-/// A raw value to be recognised: a text without case, or a number.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct RawMatch {
-    text: String,
-    number: Option<f64>,
-}
-
-/// A raw value in its surroundings.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Raw<'a> {
-    pub(super) value: &'a Value,
-    /// The unit that a neighbouring field states.
-    pub(super) label: Option<&'a str>,
-    pub(super) tags: &'a BTreeMap<String, String>,
-    /// Whether a profile lists this very field, so that its author has seen the label.
-    pub(super) is_listed: bool,
-}
-
 /// What became of a raw value.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Outcome {
@@ -83,25 +44,6 @@ pub(super) enum Outcome {
     Absent,
     /// The value cannot be read; the detail names it and says why.
     Unreadable(String),
-}
-
-impl RawMatch {
-    pub(super) fn new(text: &str) -> Self {
-        Self { text: text.trim().to_owned(), number: text.trim().parse().ok() }
-    }
-
-    #[allow(clippy::float_cmp, reason = "a sentinel is one exact number")]
-    fn matches(&self, value: &Value) -> bool {
-        let equals = |number: Option<f64>| number.is_some() && number == self.number;
-        match value {
-            Value::String(text) => {
-                self.text.eq_ignore_ascii_case(text.trim()) || (self.number.is_some() && equals(text.trim().parse().ok()))
-            }
-            Value::Number(number) => equals(number.as_f64()),
-            Value::Bool(flag) => self.text.eq_ignore_ascii_case(if *flag { "true" } else { "false" }),
-            Value::Null | Value::Array(_) | Value::Object(_) => false,
-        }
-    }
 }
 
 impl Quantity {
@@ -144,13 +86,11 @@ impl Quantity {
         if is_absent(value) {
             return Outcome::Absent;
         }
-        match self.map.iter().find(|(raw, _)| raw.matches(value)) {
-            Some((_, mapped)) => Outcome::Value(mapped.clone(), self.range_quality(mapped.as_number())),
-            None => {
-                let known: Vec<_> = self.map.iter().map(|(raw, _)| raw.text.as_str()).collect();
-                Outcome::Unreadable(format!("{} is none of {}", shown(value), known.join(", ")))
-            }
+        if let Some((_, mapped)) = self.map.iter().find(|(raw, _)| raw.matches(value)) {
+            return Outcome::Value(mapped.clone(), self.range_quality(mapped.as_number()));
         }
+        let known: Vec<_> = self.map.iter().map(|(raw, _)| raw.text.as_str()).collect();
+        Outcome::Unreadable(format!("{} is none of {}", shown(value), known.join(", ")))
     }
 
     fn number(&self, raw: Raw<'_>) -> Outcome {
@@ -233,42 +173,6 @@ impl Quantity {
     }
 }
 
-impl Adjustment {
-    fn apply(&self, raw: f64, unit: &Unit, tags: &BTreeMap<String, String>) -> Result<Option<f64>, String> {
-        let resolve = |anchor: &Option<Anchor>| anchor.as_ref().map_or(Ok(Some(0.0)), |anchor| anchor.resolve(unit, tags));
-        let Some(zero) = resolve(&self.zero_at)? else { return Ok(None) };
-        if self.full_at.is_none() {
-            return Ok(Some(scaled(raw - zero, self.scale) + self.offset));
-        }
-        let Some(full) = resolve(&self.full_at)? else { return Ok(None) };
-        Ok(Some((raw - zero) / (full - zero) * 100.0))
-    }
-}
-
-/// A factor of one over a whole number divides exactly where multiplying by 0.1 would not.
-fn scaled(number: f64, scale: f64) -> f64 {
-    Conversion { factor: scale, offset: 0.0 }.apply(number)
-}
-
-impl Anchor {
-    fn resolve(&self, unit: &Unit, tags: &BTreeMap<String, String>) -> Result<Option<f64>, String> {
-        let (name, default) = match self {
-            Self::Fixed(value) => return Ok(Some(*value)),
-            Self::Tag { name, default } => (name, default),
-        };
-        let Some(text) = tags.get(name) else { return Ok(*default) };
-        let unreadable = || format!("the tag `{name}` = {:?} is not a number with a unit such as \"1.2 {unit}\"", shorten(text));
-        match number::parse(text) {
-            TextNumber::Number { value, alternative: None, label: "" } if *unit == Unit::ONE => Ok(Some(value)),
-            TextNumber::Number { value, alternative: None, label } => {
-                let conversion = Unit::from_label(label).and_then(|stated| stated.conversion_to(unit));
-                conversion.map(|conversion| Some(conversion.apply(value))).ok_or_else(unreadable)
-            }
-            _ => Err(unreadable()),
-        }
-    }
-}
-
 /// Chooses between two readings of `1,234`: the one that is plausible where the other is not.
 fn decide(decimal: Outcome, thousands: Outcome, value: &Value) -> Outcome {
     let plausible = |outcome: &Outcome| matches!(outcome, Outcome::Value(_, quality) if *quality == Quality::GOOD);
@@ -277,60 +181,6 @@ fn decide(decimal: Outcome, thousands: Outcome, value: &Value) -> Outcome {
         (false, true) => thousands,
         _ => Outcome::Unreadable(format!("{} has a comma that may separate decimals or thousands", shown(value))),
     }
-}
-
-fn is_absent(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::String(text) => number::is_absent(text),
-        _ => false,
-    }
-}
-
-/// The truth value that a word stands for, in the sense of the property: `occupied`, `open`, `on` are true.
-pub(super) fn boolean_word(text: &str) -> Option<bool> {
-    const TRUE: [&str; 18] = [
-        "true",
-        "1",
-        "on",
-        "yes",
-        "open",
-        "opened",
-        "active",
-        "detected",
-        "occupied",
-        "present",
-        "busy",
-        "alarm",
-        "motion",
-        "moving",
-        "move",
-        "leak",
-        "wet",
-        "triggered",
-    ];
-    const FALSE: [&str; 18] = [
-        "false",
-        "0",
-        "off",
-        "no",
-        "close",
-        "closed",
-        "inactive",
-        "not detected",
-        "free",
-        "vacant",
-        "absent",
-        "empty",
-        "normal",
-        "idle",
-        "still",
-        "no leak",
-        "dry",
-        "clear",
-    ];
-    let is_in = |words: &[&str]| words.iter().any(|word| word.eq_ignore_ascii_case(text.trim()));
-    if is_in(&TRUE) { Some(true) } else { is_in(&FALSE).then_some(false) }
 }
 
 #[allow(clippy::float_cmp, reason = "exactly one and zero stand for true and false")]
@@ -366,22 +216,4 @@ fn text(value: &Value) -> Outcome {
         Value::Null | Value::Array(_) | Value::Object(_) => return Outcome::Unreadable(format!("{} is not a text", shown(value))),
     };
     Outcome::Value(ResultValue::Text(text), Quality::GOOD)
-}
-
-/// A raw value for people, cut short.
-pub(super) fn shown(value: &Value) -> String {
-    match value {
-        Value::String(text) => format!("{:?}", shorten(text)),
-        Value::Array(_) => "a list".to_owned(),
-        Value::Object(_) => "an object".to_owned(),
-        Value::Null | Value::Bool(_) | Value::Number(_) => value.to_string(),
-    }
-}
-
-fn shorten(text: &str) -> String {
-    let mut short: String = text.chars().take(MAX_SHOWN_CHARS).collect();
-    if short.len() < text.len() {
-        short.push('…');
-    }
-    short
 }

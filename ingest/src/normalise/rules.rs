@@ -8,7 +8,8 @@ use super::field::PropertyOf;
 use super::names::{Found, Names, Segment};
 use super::number::{self, TextNumber};
 use super::property::ResultKind;
-use super::quantity::{Quantity, boolean_word, shown};
+use super::quantity::Quantity;
+use super::raw::{boolean_word, shown};
 
 /// What a name means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,7 +9,8 @@ use super::collect::{Axis, Collector, Order};
 use super::names::Segment;
 use super::path::{PathTree, Target};
 use super::profile::{Profile, Unlisted};
-use super::quantity::{Outcome, Quantity, Raw};
+use super::quantity::{Outcome, Quantity};
+use super::raw::Raw;
 use super::rules::{Meaning, Rules};
 use super::vocabulary::is_time;
 use super::{MAX_DEPTH, MAX_LEAVES};
@@ -59,7 +60,7 @@ pub(super) struct Walk<'a> {
     buffer: String,
     /// How many of the objects around this place are ignored.
     ignoring: usize,
-    pub(super) found: Collector<'a>,
+    found: Collector<'a>,
 }
 
 impl<'a> Walk<'a> {

@@ -107,10 +107,11 @@ mod tests {
 
     #[test]
     fn the_same_seed_gives_the_same_town() {
+        let (city, again, other) = (City::generate(11), City::generate(11), City::generate(12));
         for layer in Layer::ALL {
-            assert_eq!(City::generate(11).layer(*layer), City::generate(11).layer(*layer));
+            assert_eq!(city.layer(*layer), again.layer(*layer));
         }
-        assert_ne!(City::generate(11).layer(Layer::Streets), City::generate(12).layer(Layer::Streets));
+        assert_ne!(city.layer(Layer::Streets), other.layer(Layer::Streets));
     }
 
     #[test]

@@ -9,7 +9,12 @@ use std::fmt::Write as _;
 /// Markdown with one section per device type: facts, fields, and one example per message kind.
 #[must_use]
 pub fn field_table(world: &World) -> String {
-    let mut text = String::from("# Device types of the simulator\n");
+    let mut text = String::from(
+        "# Device types of the simulator\n\n\
+        An empty property means: nothing a town observes, do not map. Bridge gauges carry their height above the zero of the river gauge\n\
+        in the tag `mount_height_m`. Types with several fPorts send different messages in turns; a field is missing where another\n\
+        message carries it.\n",
+    );
     for &device_type in DeviceType::ALL {
         section(&mut text, world, device_type);
     }

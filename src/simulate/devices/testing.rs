@@ -58,7 +58,7 @@ pub(super) fn assert_same(found: &Value, expected: &Value, at: &str) {
             }
         }
         (Value::Number(a), Value::Number(b)) => {
-            assert!((a.as_f64().unwrap() - b.as_f64().unwrap()).abs() < 1e-12, "{a} is not {b} at {at}")
+            assert!((a.as_f64().unwrap() - b.as_f64().unwrap()).abs() < 1e-12, "{a} is not {b} at {at}");
         }
         (a, b) => assert_eq!(a, b, "at {at}"),
     }

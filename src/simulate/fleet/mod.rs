@@ -155,12 +155,10 @@ mod tests {
 
     #[test]
     fn dialects_decide_over_networks() {
-        let only = |dialect| {
-            Fleet::generate(FleetOptions { seed: 5, devices: 30, dialect }).devices.iter().map(|d| d.network).collect::<HashSet<_>>()
-        };
-        assert_eq!(only(Dialect::ChirpStack), HashSet::from([Network::ChirpStack]));
-        assert_eq!(only(Dialect::Tts), HashSet::from([Network::Tts]));
-        assert_eq!(only(Dialect::Mixed).len(), 2);
+        let networks = |dialect| (0..30).map(|index| network_of(dialect, index)).collect::<HashSet<_>>();
+        assert_eq!(networks(Dialect::ChirpStack), HashSet::from([Network::ChirpStack]));
+        assert_eq!(networks(Dialect::Tts), HashSet::from([Network::Tts]));
+        assert_eq!(networks(Dialect::Mixed).len(), 2);
         assert_eq!("tts".parse(), Ok(Dialect::Tts));
         assert!("loriot".parse::<Dialect>().is_err());
     }

@@ -147,7 +147,8 @@ impl<'a> Places<'a> {
             let low = corners().fold(Point::new(f64::MAX, f64::MAX), |a, b| Point::new(a.x.min(b.x), a.y.min(b.y)));
             let high = corners().fold(Point::new(f64::MIN, f64::MIN), |a, b| Point::new(a.x.max(b.x), a.y.max(b.y)));
             let point = Point::new(dice.range(low.x, high.x), dice.range(low.y, high.y));
-            if park.kind != "square" && contains(&park.outline, point) && self.city.river.distance(point) > 2.0 {
+            let is_in_town = self.city.district_at(point).is_some() && self.city.river.distance(point) > 2.0;
+            if park.kind != "square" && contains(&park.outline, point) && is_in_town {
                 return Spot { point, place: Place::Park, name: park.name.to_owned(), street: None, route: 0 };
             }
         }

@@ -68,7 +68,7 @@ pub struct Options {
     pub qos: Qos,
     /// When messages are due.
     pub pace: Pace,
-    /// Stop after this many messages; `None` runs until shutdown.
+    /// Stop after this many messages, join and status events included; `None` runs until shutdown.
     pub count: Option<u64>,
     /// Number of MQTT connections; devices are divided among them.
     pub connections: usize,
@@ -78,7 +78,8 @@ pub struct Options {
     pub client_id: String,
     /// Imperfections.
     pub faults: Faults,
-    /// File that receives the identity of every acknowledged uplink, one per line, as acknowledgements arrive.
+    /// File that receives the identity of every acknowledged uplink, one per line, as acknowledgements arrive (see `MessageId` for
+    /// the form). Copies of a message share its identity, so a line may occur more than once.
     pub acked_log: Option<PathBuf>,
     /// How long to try at the start until a server answers.
     pub connect_deadline: Duration,
@@ -98,7 +99,7 @@ impl Options {
             qos: Qos::AtLeastOnce,
             pace: Pace::Rate { per_s: 100.0 },
             count: None,
-            connections: 2,
+            connections: 1,
             max_in_flight: 10_000,
             client_id: "stadtwarte-simulator".to_owned(),
             faults: Faults::default(),

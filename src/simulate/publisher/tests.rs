@@ -21,28 +21,37 @@ struct Mosquitto {
 impl Mosquitto {
     /// Starts a server, or says why the test is skipped.
     fn start(settings: &str) -> Option<Self> {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let folder = std::env::temp_dir().join(format!("stadtwarte-simulate-{}-{port}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        let mut server = Self { child: spawn(&folder, port, settings)?, port, folder };
-        server.wait();
-        Some(server)
+        // Between finding a free port and using it somebody else may take it; then another one is tried.
+        for _ in 0..5 {
+            let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+            let folder = std::env::temp_dir().join(format!("stadtwarte-simulate-{}-{port}", std::process::id()));
+            std::fs::create_dir_all(&folder).unwrap();
+            let mut server = Self { child: spawn(&folder, port, settings)?, port, folder };
+            if server.wait() {
+                return Some(server);
+            }
+        }
+        panic!("mosquitto could not be started on five free ports");
     }
 
-    fn wait(&mut self) {
+    /// Waits until the server answers; false when it has ended.
+    fn wait(&mut self) -> bool {
         let deadline = std::time::Instant::now() + Duration::from_secs(10);
         while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
             assert!(std::time::Instant::now() < deadline, "mosquitto does not answer on port {}", self.port);
-            assert!(self.child.try_wait().unwrap().is_none(), "mosquitto ended at once; see its output above");
+            if self.child.try_wait().unwrap().is_some() {
+                return false;
+            }
             std::thread::yield_now();
         }
+        true
     }
 
     fn restart(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
         self.child = spawn(&self.folder, self.port, OPEN).unwrap();
-        self.wait();
+        assert!(self.wait(), "mosquitto did not come back");
     }
 }
 
@@ -158,7 +167,8 @@ async fn quality_of_service_0_arrives_without_acknowledgements() {
 async fn after_a_server_restart_everything_unacknowledged_is_sent_again() {
     let Some(mut server) = Mosquitto::start(OPEN) else { return };
     let log = server.folder.join("acked.txt");
-    let options = Options { acked_log: Some(log.clone()), count: Some(4_000), faults: Faults::none(), ..options(server.port) };
+    let options =
+        Options { connections: 2, acked_log: Some(log.clone()), count: Some(4_000), faults: Faults::none(), ..options(server.port) };
     let restarted = Arc::new(Mutex::new(false));
     let (fleet, flag) = (fleet(), Arc::clone(&restarted));
     let (stop, stopped) = std::sync::mpsc::channel();

@@ -102,7 +102,7 @@ impl Climate {
     }
 
     fn slow_anomaly(&self, at_s: f64) -> f64 {
-        5.2 * fractal(self.seed ^ 3, at_s / (4.7 * DAY))
+        6.2 * fractal(self.seed ^ 3, at_s / (4.7 * DAY))
     }
 
     fn cloud(&self, at_s: f64, depression: f64, rain_mm_h: f64) -> f64 {

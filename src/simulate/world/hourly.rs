@@ -34,10 +34,14 @@ impl HourlySum {
         low + (high - low) * part
     }
 
-    /// The load per hour at a moment.
+    /// The load per hour at a moment, blended between the middles of the hours.
     pub(crate) fn rate(&self, at_s: f64) -> f64 {
-        let (low, high, _) = self.hour(at_s);
-        high - low
+        let of_hour = |at_s| {
+            let (low, high, part) = self.hour(at_s);
+            (high - low, part)
+        };
+        let ((before, part), (after, _)) = (of_hour(at_s - HOUR_S / 2.0), of_hour(at_s + HOUR_S / 2.0));
+        before + (after - before) * part
     }
 
     fn hour(&self, at_s: f64) -> (f64, f64, f64) {

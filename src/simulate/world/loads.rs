@@ -5,6 +5,8 @@ use super::climate::{Climate, Weather};
 use super::hourly::HourlySum;
 use super::lamps::{dimming, is_dark};
 use crate::simulate::calendar::{DayKind, HOUR_S, LocalTime};
+use crate::simulate::numeric::bits;
+use crate::simulate::random::{hash, unit};
 
 /// The sums of all shared loads. One unit each; devices scale them.
 #[derive(Debug)]
@@ -35,7 +37,7 @@ impl Loads {
                 light,
                 light_on,
                 heating(weather.temperature_cel, local),
-                charging(local),
+                charging(local) * (0.6 + 0.8 * unit(hash(0xca2, bits(local.day)))),
                 outdoors * shopping(local),
                 commuting(local),
                 outdoors * littering(local),

@@ -103,6 +103,7 @@ mod tests {
         Err(io::Error::from_raw_os_error(code))
     }
 
+    #[cfg(feature = "paused-time")]
     #[tokio::test(start_paused = true)]
     async fn running_out_of_descriptors_backs_off_and_then_goes_on() {
         let script = [Ok(1), out_of_descriptors(24), out_of_descriptors(23), out_of_descriptors(24), Ok(2)];
@@ -125,6 +126,7 @@ mod tests {
         assert_eq!(errors.into_inner(), 3);
     }
 
+    #[cfg(feature = "paused-time")]
     #[tokio::test(start_paused = true)]
     async fn a_connection_that_died_before_accept_costs_no_pause() {
         let aborted = Err(io::Error::from(io::ErrorKind::ConnectionAborted));

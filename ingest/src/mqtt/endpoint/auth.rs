@@ -269,6 +269,7 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "paused-time")]
     #[tokio::test(start_paused = true)]
     async fn the_table_of_answers_holds() {
         let with = AuthPolicy::new(AuthPolicyOptions::default(), Some(Arc::new(OneUser::default())));
@@ -287,6 +288,7 @@ mod tests {
         assert!(!without.admits_remote_peers());
     }
 
+    #[cfg(feature = "paused-time")]
     #[tokio::test(start_paused = true)]
     async fn guessing_stops_being_checked_but_is_answered_alike() {
         let verifier = Arc::new(OneUser::default());

@@ -55,6 +55,7 @@ impl<K: Hash + Eq + Copy> FailureLimit<K> {
 mod tests {
     use super::*;
 
+    #[cfg(feature = "paused-time")]
     #[tokio::test(start_paused = true)]
     async fn memory_stays_bounded_and_the_oldest_is_forgotten() {
         let limit = FailureLimit::new(1, Duration::from_mins(1), 2);

@@ -14,8 +14,32 @@ use super::{CATALOGUE, NOON, by_name, by_profile, lines, on_time};
 /// Names that mean something somewhere, and others.
 fn name() -> impl Strategy<Value = String> {
     const KNOWN: &[&str] = &[
-        "temperature", "Bat", "battery", "value", "unit", "energyUnit", "energy", "lat", "lon", "distance", "soil", "air", "data", "history", "time", "ch1",
-        "line_2_total_in", "dimming_source", "consumption", "power_factor", "distance.value", "level_max_2", "PM2.5", "motion", "Latitude", "position",
+        "temperature",
+        "Bat",
+        "battery",
+        "value",
+        "unit",
+        "energyUnit",
+        "energy",
+        "lat",
+        "lon",
+        "distance",
+        "soil",
+        "air",
+        "data",
+        "history",
+        "time",
+        "ch1",
+        "line_2_total_in",
+        "dimming_source",
+        "consumption",
+        "power_factor",
+        "distance.value",
+        "level_max_2",
+        "PM2.5",
+        "motion",
+        "Latitude",
+        "position",
     ];
     prop_oneof![3 => prop::sample::select(KNOWN).prop_map(str::to_owned), 1 => ".{0,12}", 1 => "[a-z]{1,4}[_ ]?[A-Z0-9]{0,3}"]
 }

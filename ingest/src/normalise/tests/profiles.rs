@@ -1,6 +1,6 @@
 //! The built-in files do what their examples say, and everything in them is used.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 use stadtwarte_model::uplink::DeviceDescription;
@@ -8,7 +8,7 @@ use stadtwarte_model::{DevEui, Unit, Visibility};
 
 use super::super::built_in::BUILT_IN;
 use super::super::path::{PathTree, Target};
-use super::super::{Catalogue, ThingKind, Unlisted};
+use super::super::{Catalogue, DEFAULT_PROFILE, ThingKind, Unlisted};
 use super::{CATALOGUE, by_name, by_profile, lines};
 
 #[test]
@@ -29,7 +29,11 @@ fn an_example_that_does_not_hold_is_reported_with_file_and_line() {
 fn reached(tree: &PathTree, value: &Value, targets: &mut Vec<Target>) {
     targets.extend(&tree.targets);
     match value {
-        Value::Object(map) => map.iter().filter_map(|(key, value)| Some((tree.child(key)?.0, value))).for_each(|(tree, value)| reached(tree, value, targets)),
+        Value::Object(map) => {
+            for (tree, value) in map.iter().filter_map(|(key, value)| Some((tree.child(key)?.0, value))) {
+                reached(tree, value, targets);
+            }
+        }
         Value::Array(list) => {
             for (index, value) in list.iter().enumerate() {
                 if let Some((tree, _)) = tree.child(&index.to_string()) {
@@ -72,12 +76,17 @@ fn every_name_of_every_rule_means_what_its_rule_says() {
     for rule in file["rule"].as_array().unwrap() {
         let first = rule.get("choices").map_or(rule, |choices| &choices[0]);
         let property = CATALOGUE.property(first["property"].as_str().unwrap()).unwrap();
-        let number = |value: &toml::Value| value.as_float().or_else(|| value.as_integer().map(|integer| f64::from(i32::try_from(integer).unwrap())));
+        let number =
+            |value: &toml::Value| value.as_float().or_else(|| value.as_integer().map(|integer| f64::from(i32::try_from(integer).unwrap())));
         let value = first.get("when").map_or(1.0, |when| number(&when[1]).unwrap());
         for name in rule["names"].as_array().unwrap() {
             let object: Map<String, Value> = [(name.as_str().unwrap().to_owned(), Value::from(value))].into_iter().collect();
             let found = by_profile("default", object);
-            assert_eq!(found.readings.first().map(|reading| reading.property.as_str()), Some(property.code.as_str()), "{name:?}: {found:?}");
+            assert_eq!(
+                found.readings.first().map(|reading| reading.property.as_str()),
+                Some(property.code.as_str()),
+                "{name:?}: {found:?}"
+            );
         }
     }
 }
@@ -111,9 +120,21 @@ fn device(profile: Option<&str>, model: Option<(&str, &str)>) -> DeviceDescripti
         profile: profile.map(str::to_owned),
         brand_model: model.map(|(brand, model)| (brand.to_owned(), model.to_owned())),
         application: None,
-        tags: Default::default(),
+        tags: BTreeMap::new(),
         position: None,
     }
+}
+
+#[test]
+fn the_readme_lists_every_profile_and_its_example_holds() {
+    let readme = include_str!("../../../../config/profiles/README.md");
+    for profile in CATALOGUE.profiles().filter(|profile| profile.name != DEFAULT_PROFILE) {
+        let row = format!("| {} | {} | {} |", profile.file, profile.name, profile.kind);
+        assert!(readme.contains(&row), "missing: {row}");
+    }
+    let example = readme.split("```toml").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let catalogue = Catalogue::load([("README.md".to_owned(), example.to_owned())]).unwrap_or_else(|errors| panic!("{errors}"));
+    catalogue.check_examples().unwrap_or_else(|errors| panic!("{errors}"));
 }
 
 #[test]
@@ -213,7 +234,7 @@ fn a_later_file_replaces_one_of_the_same_name_and_adds_properties_of_its_own() {
     let profile = catalogue.profile_for(&device(Some("EM300-TH"), None), None);
     assert_eq!((profile.name.as_str(), profile.unlisted), ("Acme One", Unlisted::Report), "the later file has the device");
     let run = |object: &str| {
-        let uplink = super::uplink(serde_json::from_str(object).unwrap(), Default::default());
+        let uplink = super::uplink(serde_json::from_str(object).unwrap(), BTreeMap::new());
         super::normalise(&catalogue, profile, &uplink, super::on_time(), super::NOON)
     };
     assert_eq!(lines(&run(r#"{"h": 1500, "mood": 2}"#)), ["honey = 1.5 kW.h", "mood = \"bad\""]);

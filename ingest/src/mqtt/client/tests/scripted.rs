@@ -333,6 +333,7 @@ async fn a_broker_that_ignores_the_window_is_read_as_fast_as_the_store_goes() {
     assert_eq!(bench.metrics.client.of("b").connects.get(), 1);
 }
 
+#[cfg(feature = "paused-time")]
 #[tokio::test(start_paused = true)]
 async fn reading_never_pauses_so_long_that_a_ping_is_late() {
     let bench = bench(FakeIntake::manual(), 2, |options| options.max_in_flight = 1);
@@ -405,6 +406,7 @@ async fn connections_that_never_last_slow_down_and_say_what_it_may_be() {
     assert!(matches!(state, BrokerState::Disconnected { since, .. } if since.as_micros() == 42));
 }
 
+#[cfg(feature = "paused-time")]
 #[tokio::test(start_paused = true)]
 async fn reconnects_are_bounded_while_the_network_flaps_for_ten_minutes() {
     let bench = bench(FakeIntake::immediate(), 10_000, |options| {
@@ -442,6 +444,7 @@ async fn shutdown_waits_for_receipts_and_acknowledges_them() {
     assert_eq!(*state.borrow(), BrokerState::Stopped);
 }
 
+#[cfg(feature = "paused-time")]
 #[tokio::test(start_paused = true)]
 async fn shutdown_does_not_wait_for_ever_and_leaves_no_gap_between_acks() {
     let intake = FakeIntake::immediate().answering(|number, _| if number == 1 { Err(Refusal::Retry) } else { Ok(()) });

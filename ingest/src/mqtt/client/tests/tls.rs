@@ -30,7 +30,7 @@ fn certificates(folder: &Path) {
 #[tokio::test]
 async fn a_broker_is_reached_over_tls_only_with_certificates_that_fit() {
     // As the binary does at start; a second time is an error nobody minds.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    let _ = rumqttc::tokio_rustls::rustls::crypto::ring::default_provider().install_default();
     let mut broker = Mosquitto::prepare(Setup {
         lines: ["cafile DIR/ca.crt", "certfile DIR/server.crt", "keyfile DIR/server.key", "require_certificate true"]
             .map(str::to_owned)

@@ -125,6 +125,7 @@ async fn a_refused_message_of_3_1_1_ends_the_connection_after_the_acks_before_it
     assert_eq!(bench.metrics.endpoint.acks.get(), 30);
 }
 
+#[cfg(feature = "paused-time")]
 #[tokio::test(start_paused = true)]
 async fn a_refused_3_1_1_publisher_is_held_before_it_may_come_back() {
     let intake = FakeIntake::immediate().answering(|_, _| Err(Refusal::Retry));

@@ -112,6 +112,7 @@ async fn bytes_in_flight_are_bounded_over_all_connections_and_every_connection_c
     eventually("closed connections give their bytes back", || total() == 0).await;
 }
 
+#[cfg(feature = "paused-time")]
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_does_not_take_its_acknowledgements_is_cut_off() {
     let options = EndpointOptions { max_outbound_bytes: 256, ..EndpointOptions::default() };
@@ -133,6 +134,7 @@ async fn a_peer_that_does_not_take_its_acknowledgements_is_cut_off() {
     tokio::io::AsyncReadExt::read_to_end(&mut reader, &mut rest).await.unwrap();
 }
 
+#[cfg(feature = "paused-time")]
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_does_not_read_does_not_hold_up_the_batch_it_has_sent() {
     // The intake must be polled to take the batch, also while the answers of this connection cannot be written.

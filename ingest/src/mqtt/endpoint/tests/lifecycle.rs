@@ -11,6 +11,7 @@ use crate::mqtt::endpoint::{AuthPolicy, AuthPolicyOptions, EndpointOptions, Prin
 use crate::mqtt::testing::wire::{self, CONNACK, DISCONNECT, PUBACK, SUBACK, UNSUBACK};
 use crate::mqtt::testing::{FakeIntake, eventually};
 
+#[cfg(feature = "paused-time")]
 #[tokio::test(start_paused = true)]
 async fn silence_of_one_and_a_half_keep_alives_ends_the_connection() {
     for level in [4, 5] {
@@ -30,6 +31,7 @@ async fn silence_of_one_and_a_half_keep_alives_ends_the_connection() {
     }
 }
 
+#[cfg(feature = "paused-time")]
 #[tokio::test(start_paused = true)]
 async fn keep_alive_does_not_run_while_we_are_the_ones_who_do_not_read() {
     let bench = Bench::with(FakeIntake::manual(), EndpointOptions { max_in_flight: 1, ..EndpointOptions::default() });
@@ -47,6 +49,7 @@ async fn keep_alive_does_not_run_while_we_are_the_ones_who_do_not_read() {
     }
 }
 
+#[cfg(feature = "paused-time")]
 #[tokio::test(start_paused = true)]
 async fn a_client_without_keep_alive_gets_ours() {
     let options = EndpointOptions { default_keep_alive: Duration::from_secs(100), ..EndpointOptions::default() };
@@ -190,6 +193,7 @@ async fn shutdown_acknowledges_what_was_read_and_says_goodbye() {
     }
 }
 
+#[cfg(feature = "paused-time")]
 #[tokio::test(start_paused = true)]
 async fn shutdown_does_not_wait_longer_than_its_deadline_and_acknowledges_nothing_it_may_not() {
     let bench = Bench::new(FakeIntake::manual());

@@ -38,6 +38,7 @@ async fn one_remote_address_cannot_take_every_place() {
     bench.connect(4).await;
 }
 
+#[cfg(feature = "paused-time")]
 #[tokio::test(start_paused = true)]
 async fn a_stranger_that_sends_connect_one_byte_at_a_time_is_cut_off() {
     let bench = Bench::new(FakeIntake::immediate());

@@ -67,6 +67,7 @@ fn bench_of_gateways() -> Bench {
     Bench::build(FakeIntake::immediate(), quick(), Arc::new(policy), Arc::new(NoSubscriptions))
 }
 
+#[cfg(feature = "paused-time")]
 #[tokio::test(start_paused = true)]
 async fn a_remote_publisher_needs_its_credential() {
     let bench = bench_of_gateways();
@@ -82,6 +83,7 @@ async fn a_remote_publisher_needs_its_credential() {
     }
 }
 
+#[cfg(feature = "paused-time")]
 #[tokio::test(start_paused = true)]
 async fn a_websocket_is_never_anonymous_even_from_this_machine() {
     let bench = bench_of_gateways();

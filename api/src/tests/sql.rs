@@ -1,0 +1,180 @@
+use serde_json::json;
+use stadtwarte_model::Role;
+use stadtwarte_query::Limits;
+
+use super::harness::{City, DEADLINE, request};
+
+const LATEST: &str = "SELECT thing, property, value, lon, lat FROM latest WHERE property = 'air_temperature' ORDER BY thing_id";
+
+#[tokio::test]
+async fn a_query_is_answered_in_every_format() {
+    let city = City::new().await.filled().await;
+    for (format, media_type, begins) in [
+        ("json", "application/json", &b"["[..]),
+        ("csv", "text/csv", b"thing,property,value"),
+        ("ndjson", "application/x-ndjson", b"{\"thing\""),
+        ("geojson", "application/geo+json", b"{\"type\":\"FeatureCollection\""),
+        ("arrow", "application/vnd.apache.arrow.stream", b"\xff\xff\xff\xff"),
+        ("parquet", "application/vnd.apache.parquet", b"PAR1"),
+        ("table", "text/plain", b"+"),
+    ] {
+        let posted = city.sql(&json!({ "query": LATEST, "format": format }).to_string(), &[("content-type", "application/json")]).await;
+        assert_eq!(posted.status, 200, "{format}: {}", posted.text());
+        assert!(posted.header("content-type").starts_with(media_type), "{format}: {}", posted.header("content-type"));
+        assert!(posted.body.starts_with(begins), "{format}: {}", posted.text());
+        assert_eq!(posted.header("x-row-limit"), "1000000");
+        assert_eq!(posted.header("x-truncated"), "false");
+        assert_eq!(posted.header("cache-control"), "private, no-store");
+        let linked = city.get(&format!("/api/v1/sql?query={}&format={format}", LATEST.replace(' ', "+"))).await;
+        let by_type = city.sql(LATEST, &[("accept", media_type)]).await;
+        let by_parameter = city.send(post(&format!("/api/v1/sql?format={format}"), LATEST)).await;
+        for other in [linked, by_type, by_parameter] {
+            assert_eq!(other.body, posted.body, "{format}: {}", other.text());
+        }
+    }
+    let rows = city.sql(LATEST, &[]).await.json();
+    assert_eq!(rows[0], json!({ "thing": "Münsterplatz", "property": "air_temperature", "value": 10.5, "lon": 9.99, "lat": 48.4 }));
+}
+
+fn post(path: &str, body: &str) -> axum::http::Request<axum::body::Body> {
+    let mut request = request(axum::http::Method::POST, path, &[("content-type", "application/sql")]);
+    *request.body_mut() = body.to_owned().into();
+    request
+}
+
+#[tokio::test]
+async fn no_rows_are_still_a_whole_document() {
+    let city = City::new().await;
+    let reply = city.sql("SELECT * FROM readings", &[]).await;
+    assert_eq!((reply.status.as_u16(), reply.json()), (200, json!([])));
+    let csv = city.sql("SELECT id, name FROM things WHERE false", &[("accept", "text/csv")]).await;
+    assert_eq!(csv.text(), "id,name\n");
+}
+
+#[tokio::test]
+async fn errors_are_problems_with_the_right_status() {
+    let city = City::with(|_| {}, Limits { max_sql_bytes: 1000, ..Limits::default() }).await.filled().await;
+    for (sql, status, mention) in [
+        ("SELEC 1", 400, "SELEC"),
+        ("", 400, "no SQL"),
+        ("SELECT nonsense FROM things", 400, "nonsense"),
+        ("SELECT * FROM nonsense", 400, "nonsense"),
+        ("SELECT * FROM devices", 400, "devices"),
+        ("SELECT 1; SELECT 2", 403, "one statement"),
+        ("DROP TABLE things", 403, "SELECT"),
+        ("CREATE EXTERNAL TABLE x STORED AS CSV LOCATION '/etc/passwd'", 403, "SELECT"),
+        ("COPY things TO '/tmp/x'", 403, "SELECT"),
+        ("SET datafusion.runtime.memory_limit = '999G'", 403, "SELECT"),
+        ("SELECT 1/0", 400, "zero"),
+        ("SELECT CAST('x' AS INT)", 400, "x"),
+    ] {
+        let detail = city.sql(sql, &[]).await.problem(status);
+        assert!(detail.contains(mention), "{sql}: {detail}");
+        assert!(!detail.contains("DataFusion") && !detail.contains(".rs"), "{detail}");
+    }
+    assert!(city.sql(&format!("SELECT '{}'", "x".repeat(2000)), &[]).await.problem(400).contains("1000"));
+    let no_geometry = city.sql("SELECT 1 AS one", &[("accept", "application/geo+json")]).await;
+    assert!(no_geometry.problem(400).contains("geometry"));
+}
+
+#[tokio::test]
+async fn requests_that_are_none_are_refused() {
+    let city = City::with(|options| options.limits.max_body_bytes = 2000, Limits::default()).await;
+    let json_body = [("content-type", "application/json")];
+    for (body, mention) in [
+        ("", "body"),
+        ("{", "body"),
+        ("[]", "body"),
+        (r#"{"query": 1}"#, "body"),
+        (r#"{"sql": "SELECT 1"}"#, "unknown field"),
+        (r#"{"query": "SELECT 1", "format": "xml"}"#, "`format`"),
+        (r#"{"query": "SELECT 1", "role": "admin"}"#, "unknown field"),
+    ] {
+        let detail = city.sql(body, &json_body).await.problem(400);
+        assert!(detail.contains(mention), "{body}: {detail}");
+    }
+    city.sql("SELECT 1", &[("content-type", "text/html")]).await.problem(415);
+    city.sql("SELECT 1", &[("content-type", "application/sql"), ("content-encoding", "gzip")]).await.problem(415);
+    assert!(city.sql(&"x".repeat(2001), &[]).await.problem(413).contains("2000"));
+    city.sql("SELECT 1", &[("accept", "image/png")]).await.problem(406);
+    city.get("/api/v1/sql").await.problem(400);
+    city.get("/api/v1/sql?query=SELECT+1&format=xml").await.problem(400);
+    city.get("/api/v1/sql?query=SELECT+1&query=SELECT+2").await.problem(400);
+    let mut invalid = post("/api/v1/sql", "");
+    *invalid.body_mut() = vec![0xff, 0xfe].into();
+    assert!(city.send(invalid).await.problem(400).contains("UTF-8"));
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_is_not_waited_for() {
+    let city = City::with(|options| options.limits.body_timeout = std::time::Duration::from_millis(50), Limits::default()).await;
+    let mut request = post("/api/v1/sql", "");
+    let never = futures::stream::pending::<Result<axum::body::Bytes, std::io::Error>>();
+    *request.body_mut() = axum::body::Body::from_stream(never);
+    city.send(request).await.problem(408);
+}
+
+#[tokio::test]
+async fn too_expensive_queries_are_the_askers_matter_and_a_full_house_is_ours() {
+    let limits = Limits { max_time: std::time::Duration::from_millis(500), ..Limits::default() };
+    let city = City::with(|_| {}, limits).await;
+    let slow = "SELECT count(*) FROM generate_series(1, 1000000) a, generate_series(1, 1000000) b WHERE a.value + b.value = 0";
+    let detail = city.sql(slow, &[]).await.problem(422);
+    assert!(detail.contains("narrow"), "{detail}");
+
+    let limits = Limits { concurrent: 1, max_wait: std::time::Duration::from_millis(20), ..Limits::default() };
+    let city = City::with(|_| {}, limits).await;
+    let hold = city.engine.sql(Role::Public, "SELECT 1").await.unwrap();
+    let reply = city.sql("SELECT 1", &[]).await;
+    reply.problem(503);
+    assert_eq!(reply.header("retry-after"), "2");
+    drop(hold);
+    assert_eq!(city.sql("SELECT 1", &[]).await.status, 200);
+}
+
+#[tokio::test]
+async fn rows_beyond_the_public_limit_are_announced_as_missing() {
+    let city = City::with(|_| {}, Limits { public_rows: 3, ..Limits::default() }).await;
+    let sql = "SELECT value FROM generate_series(1, 10)";
+    let reply = city.sql(sql, &[]).await;
+    assert_eq!(reply.json().as_array().unwrap().len(), 3);
+    assert_eq!((reply.header("x-row-limit"), reply.header("x-truncated")), ("3", "true"));
+    let exactly = city.sql("SELECT value FROM generate_series(1, 3)", &[]).await;
+    assert_eq!(exactly.header("x-truncated"), "false", "as many as allowed are all");
+    let key = city.key(Role::Planner);
+    let whole = city.sql(sql, &[("x-api-key", &key)]).await;
+    assert_eq!(whole.json().as_array().unwrap().len(), 10);
+    assert_eq!((whole.header("x-row-limit"), whole.header("x-truncated")), ("", "false"));
+}
+
+#[tokio::test]
+async fn formats_that_cannot_be_streamed_have_a_limit() {
+    let city = City::with(|options| options.limits.sql_buffer_bytes = 100_000, Limits::default()).await;
+    let sql = "SELECT value FROM generate_series(1, 100000)";
+    for format in ["table", "parquet"] {
+        let detail = city.send(post(&format!("/api/v1/sql?format={format}"), sql)).await.problem(422);
+        assert!(detail.contains("csv"), "{detail}");
+    }
+    let csv = city.send(post("/api/v1/sql?format=csv", sql)).await;
+    assert_eq!(csv.text().lines().count(), 100_001);
+}
+
+#[tokio::test]
+async fn a_file_that_is_gone_is_our_fault_and_its_path_stays_with_us() {
+    let city = City::new().await.filled().await;
+    city.store.flush().await.unwrap();
+    for entry in walk(&city.folder.path().join("tables")) {
+        if entry.extension().is_some_and(|extension| extension == "parquet") {
+            std::fs::remove_file(entry).unwrap();
+        }
+    }
+    let reply = tokio::time::timeout(DEADLINE, city.sql("SELECT result FROM observations", &[])).await.unwrap();
+    let text = reply.text();
+    reply.problem(500);
+    assert!(!text.contains("tables/") && !text.contains(city.folder.path().to_str().unwrap()), "{text}");
+}
+
+fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
+}

@@ -1,0 +1,83 @@
+//! Commands, settings and their mistakes.
+
+use std::net::TcpListener;
+
+use tempfile::TempDir;
+
+use crate::harness::server::{Server, run, stadtwarte, text};
+
+#[test]
+fn mistakes_in_settings_are_named_with_key_and_line_and_exit_code_2() {
+    let folder = TempDir::new().unwrap();
+    let config = folder.path().join("town.toml");
+    std::fs::write(&config, "[http]\nlisten = \"127.0.0.1:0\"\n\n[qurey]\nx = 1\n[store]\nflush_rows = \"many\"\n").unwrap();
+    for command in ["check", "up"] {
+        let output = run(&[command, "--config", config.to_str().unwrap()]);
+        let message = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{message}");
+        assert!(message.contains("town.toml:4: qurey"), "{message}");
+        assert!(message.contains("town.toml:7: store.flush_rows"), "{message}");
+    }
+}
+
+#[test]
+fn the_built_in_settings_pass_the_check() {
+    let output = run(&["check"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+}
+
+#[test]
+fn an_occupied_port_is_named() {
+    let folder = TempDir::new().unwrap();
+    let occupied = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = occupied.local_addr().unwrap().to_string();
+    let data = folder.path().join("data");
+    for (flag, other) in [("--http", "--mqtt"), ("--mqtt", "--http")] {
+        let output = stadtwarte().args(["up", "--data"]).arg(&data).args([flag, &address, other, "127.0.0.1:0"]).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        let message = text(&output.stderr);
+        assert!(message.contains(&address), "{message}");
+    }
+}
+
+#[test]
+fn a_data_folder_in_use_is_refused_with_the_holder_named() {
+    let folder = TempDir::new().unwrap();
+    let server = Server::start(&folder);
+    let output = stadtwarte().args(["up", "--http", "127.0.0.1:0", "--mqtt", "127.0.0.1:0", "--data"]).arg(server.data()).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let message = text(&output.stderr);
+    assert!(message.contains("in use") && message.contains(&server.pid().to_string()), "{message}");
+}
+
+#[test]
+fn sql_mistakes_are_usage_errors_with_a_readable_message() {
+    let folder = TempDir::new().unwrap();
+    let server = Server::start(&folder);
+    let data = server.data();
+    drop(server);
+    for (query, expected) in [
+        ("SELEC 1", "SELEC"),
+        ("SELECT nothing FROM readings", "nothing"),
+        ("DROP TABLE readings", "SELECT"),
+        ("SELECT * FROM '/etc/passwd'", "passwd"),
+    ] {
+        let output = stadtwarte().args(["sql", query, "--data"]).arg(&data).output().unwrap();
+        let message = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{query}: {message}");
+        assert!(message.contains(expected) && !message.contains("panicked"), "{query}: {message}");
+    }
+    let output = stadtwarte().args(["sql", "SELECT 1", "--data"]).arg(folder.path().join("nowhere")).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("not a data folder"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn every_command_has_help_with_an_example() {
+    for command in ["up", "demo", "simulate", "sql", "check", "key create"] {
+        let arguments: Vec<&str> = command.split(' ').chain(["--help"]).collect();
+        let output = run(&arguments);
+        assert_eq!(output.status.code(), Some(0));
+        assert!(text(&output.stdout).contains("Example"), "{command}");
+    }
+}

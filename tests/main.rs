@@ -1,0 +1,8 @@
+//! Integration tests: the real binary, real brokers, real clients. One binary, so that the query engine links once.
+
+mod harness;
+
+mod command_line;
+mod crashes;
+mod messages;
+mod whole_road;
