@@ -43,7 +43,7 @@ demo: prerequisites portal
 
 lint: prerequisites portal
 	@cargo fmt --all --check
-	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy --workspace -- -D warnings
 	cd portal && npm run --silent lint
 
 fmt:

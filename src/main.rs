@@ -9,5 +9,5 @@ use stadtwarte::commands::Cli;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    stadtwarte::commands::run(Cli::parse())
+    stadtwarte::commands::run(&Cli::parse())
 }

@@ -157,7 +157,7 @@ pub(crate) async fn readyz(State(state): State<ApiState>) -> Response {
     uncached(Json(Readiness { status: "ready", checks }))
 }
 
-/// What the platform counts, in the OpenMetrics text format. Holds no personal data and no identifiers.
+/// What the platform counts, in the `OpenMetrics` text format. Holds no personal data and no identifiers.
 #[utoipa::path(
     get, path = "/metrics", tag = "operation", operation_id = "metrics",
     responses(

@@ -75,7 +75,7 @@ pub struct ApiLimits {
     pub sql_buffer_bytes: usize,
     /// How long the reader of an SQL answer may stand still before the query is given up.
     pub sql_stall: Duration,
-    /// Live connections at the same time, server-sent events and WebSockets together.
+    /// Live connections at the same time, server-sent events and `WebSockets` together.
     pub max_live: usize,
     /// How long a live connection may be silent before a sign of life is sent.
     pub live_keep_alive: Duration,

@@ -144,7 +144,7 @@ impl TableProvider for StoredTable {
         let limit = limit.filter(|_| self.visible.is_none());
         let mut parts = Vec::new();
         if !self.rows.hot.is_empty() {
-            let hot = MemorySourceConfig::try_new_exec(&[self.rows.hot.clone()], Arc::clone(&self.schema), widened.clone())?;
+            let hot = MemorySourceConfig::try_new_exec(std::slice::from_ref(&self.rows.hot), Arc::clone(&self.schema), widened.clone())?;
             parts.push(hot as Arc<dyn ExecutionPlan>);
         }
         parts.extend(self.scan_files(state, widened.as_ref(), filter.as_ref(), limit)?);

@@ -23,13 +23,16 @@ pub(super) struct Demo {
     /// Days of history to begin with; 0 for none.
     #[arg(long, default_value_t = 365)]
     history_days: u32,
-    /// How many times faster than real time the town lives.
-    #[arg(long, default_value_t = 1.0)]
-    speed_up: f64,
+    /// Uplinks per second once every device has reported.
+    #[arg(long, default_value_t = 15.0)]
+    rate: f64,
 }
 
 impl Demo {
     pub fn run(&self, common: &Common) -> Outcome {
+        if !(self.rate > 0.0 && self.rate.is_finite()) {
+            return Err(Failure::Usage(format!("--rate {} must be greater than 0", self.rate)));
+        }
         let mut settings = common.settings()?;
         self.addresses.apply(&mut settings);
         if settings.mqtt.listen.is_none() {
@@ -37,10 +40,10 @@ impl Demo {
         }
         init_logging(&settings.log).map_err(|error| Failure::Usage(error.to_string()))?;
         let folder = DemoFolder::choose(common, &mut settings)?;
-        let options = DemoOptions { devices: self.devices, seed: self.seed, history_days: self.history_days, speed_up: self.speed_up };
+        let options = DemoOptions { devices: self.devices, seed: self.seed, history_days: self.history_days, rate: self.rate };
         let city = DemoCity::new(options);
-        settings.town.name = city.name().to_owned();
-        settings.town.title = "Demo".to_owned();
+        city.name().clone_into(&mut settings.town.name);
+        settings.town.title = String::from("Demo");
         settings.town.center = Some(city.center());
         let outcome = runtime()?.block_on(self.serve(common, &settings, city));
         drop(folder);
@@ -85,7 +88,7 @@ fn tell(platform: &Platform) {
             mqtt.port()
         );
     }
-    eprintln!("A year of history is being imported in the background. Ctrl-C stops it all.");
+    eprintln!("History is being imported in the background. Ctrl-C stops it all.");
 }
 
 /// The data folder of a demo: the one named on the command line, which must be empty, or a temporary one that is removed afterwards.

@@ -98,7 +98,7 @@ type Outcome = Result<(), Failure>;
 
 /// Runs a command and says how it ended: 0 done, 2 usage or settings, 1 anything else.
 #[must_use]
-pub fn run(cli: Cli) -> ExitCode {
+pub fn run(cli: &Cli) -> ExitCode {
     let outcome = match &cli.command {
         Command::Up(up) => up.run(&cli.common),
         Command::Demo(demo) => demo.run(&cli.common),

@@ -93,9 +93,9 @@ impl Simulate {
         bar.finish_and_clear();
         let report = report.map_err(anyhow::Error::from)?;
         if self.json {
-            println!("{}", as_json(&report))
+            println!("{}", as_json(&report));
         } else {
-            print(&report)
+            print(&report);
         }
         if self.qos == 1 && report.unacknowledged > 0 {
             return Err(Failure::Other(anyhow::anyhow!("{} messages were not acknowledged", report.unacknowledged)));

@@ -26,6 +26,9 @@ const DAY_US: i64 = 86_400_000_000;
 const CHUNK_DAYS: i64 = 4;
 /// How long to wait for the first report of every device.
 const PATIENCE: Duration = Duration::from_secs(20);
+const TICK: Duration = Duration::from_millis(100);
+/// So many ticks without a new device mean that all have reported that will soon.
+const QUIET_TICKS: u32 = 15;
 
 /// Imports `days` of history for every device that has reported by now, newest first.
 pub(super) async fn import(
@@ -61,10 +64,15 @@ pub(super) async fn import(
     Ok(())
 }
 
+/// Waits until every device has reported, or none has been added for a while: a first report can be lost like any other.
 async fn wait_for_devices(store: &Store, wanted: usize, shutdown: &CancellationToken) {
     let everybody = async {
-        while store.registry().state().devices.len() < wanted {
-            tokio::time::sleep(Duration::from_millis(100)).await;
+        let (mut known, mut unchanged) = (0, 0);
+        while known < wanted && unchanged < QUIET_TICKS {
+            tokio::time::sleep(TICK).await;
+            let now = store.registry().state().devices.len();
+            unchanged = if now == known && known > 0 { unchanged + 1 } else { 0 };
+            known = now;
         }
     };
     tokio::select! {

@@ -18,6 +18,9 @@ use crate::simulate::fleet::{Fleet, FleetOptions};
 use crate::simulate::publisher::{self, Clock, Options, Pace, Target};
 use crate::system::SystemClock;
 
+/// The time in which every device reports for the first time.
+const BURST: Duration = Duration::from_secs(2);
+
 /// How the demo city is made.
 #[derive(Debug, Clone, Copy)]
 pub struct DemoOptions {
@@ -27,8 +30,8 @@ pub struct DemoOptions {
     pub seed: u64,
     /// Days of history to begin with.
     pub history_days: u32,
-    /// How many times faster than real time it lives.
-    pub speed_up: f64,
+    /// Uplinks per second once every device has reported.
+    pub rate: f64,
 }
 
 /// The demo city.
@@ -82,14 +85,24 @@ impl DemoCity {
         bar: ProgressBar,
     ) -> anyhow::Result<()> {
         let mqtt = doors.mqtt.context("the demo needs the MQTT endpoint")?;
-        let mut options =
-            Options::new(Target { host: mqtt.ip().to_string(), port: mqtt.port() }, Clock::new(|| SystemClock.now().as_micros()));
-        options.pace = Pace::City { speed_up: self.options.speed_up, burst: Duration::from_secs(2) };
+        let target = Target { host: mqtt.ip().to_string(), port: mqtt.port() };
         let history = history::import(&self.fleet, self.options.history_days, &store, &catalogue, shutdown.clone(), bar);
-        let simulated = publisher::run(Arc::clone(&self.fleet), options, |_| {}, shutdown.clone().cancelled_owned());
-        let (history, simulated) = tokio::join!(history, simulated);
+        let (history, simulated) = tokio::join!(history, self.simulate(target, &shutdown));
         history.context("history")?;
-        simulated?;
+        simulated
+    }
+
+    /// First every device reports once, within two seconds; then they take turns.
+    async fn simulate(&self, target: Target, shutdown: &CancellationToken) -> anyhow::Result<()> {
+        let devices = self.fleet.devices.len();
+        let first = Pace::City { speed_up: 1.0, burst: BURST };
+        for (name, pace, count) in [("first", first, Some(devices as u64)), ("turns", Pace::Rate { per_s: self.options.rate }, None)] {
+            let mut options = Options::new(target.clone(), Clock::new(|| SystemClock.now().as_micros()));
+            options.client_id = format!("demo-city-{name}");
+            options.pace = pace;
+            options.count = count;
+            publisher::run(Arc::clone(&self.fleet), options, |_| {}, shutdown.clone().cancelled_owned()).await?;
+        }
         Ok(())
     }
 }

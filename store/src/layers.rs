@@ -15,7 +15,7 @@ use crate::folder::replace_file;
 pub struct Layer {
     /// Its name: lower-case letters, digits and `_`.
     pub name: String,
-    /// The GeoJSON FeatureCollection, as it is served.
+    /// The GeoJSON `FeatureCollection`, as it is served.
     pub geojson: Bytes,
     /// How many features it has.
     pub features: usize,

@@ -82,7 +82,7 @@ impl Default for Options {
             queue_entries: 4096,
             max_group_entries: 1024,
             max_segment_bytes: 64 << 20,
-            flush_interval: Duration::from_secs(300),
+            flush_interval: Duration::from_mins(5),
             flush_rows: 250_000,
             changes_rows: 65_536,
             dedup_keys: 2_000_000,

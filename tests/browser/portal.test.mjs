@@ -165,6 +165,7 @@ describe("the first page", () => {
     const { page } = await visit(t, "/");
     await page.waitForSelector('[data-live="live"]');
     await page.waitForSelector("[data-live-value]");
+    await page.waitForSelector(".last-reading");
     const old = await page.evaluate(() => ({
       received: window.__stadtwarte.app.received,
       shown: document.querySelector(".last-reading").innerText.replace(/\S+ \S+$/, ""),

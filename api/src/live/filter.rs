@@ -38,9 +38,8 @@ impl Wish {
         let header = headers.get(LAST_EVENT_ID).map(|value| value.to_str().unwrap_or("?"));
         let after = match header {
             // An EventSource that has not seen any event may send an empty one.
-            Some("") => None,
+            Some("") | None => None,
             Some(text) => Some(text.parse().map_err(|error| Problem::invalid(format!("`Last-Event-ID`: {error}")))?),
-            None => None,
         };
         Ok(Self { filter, after: after.map_or_else(|| params.value("last_event_id"), |after| Ok(Some(after)))? })
     }

@@ -153,7 +153,7 @@ async fn read_body(state: &ApiState, headers: &HeaderMap, body: Body) -> Result<
     }
     let read = timeout(max_time, axum::body::to_bytes(body, max_bytes)).await;
     read.map_err(|_| Problem::slow(max_time.as_secs()))?.map_err(|error| {
-        let is_too_large = std::error::Error::source(&error).is_some_and(|source| source.is::<LengthLimitError>());
+        let is_too_large = std::error::Error::source(&error).is_some_and(<dyn std::error::Error + 'static>::is::<LengthLimitError>);
         if is_too_large { Problem::too_large(max_bytes) } else { Problem::invalid("the body broke off") }
     })
 }

@@ -29,7 +29,7 @@ pub enum Format {
     Json,
     /// One object per line.
     Ndjson,
-    /// A FeatureCollection (RFC 7946); rows need a geometry column or `lon` and `lat`.
+    /// A `FeatureCollection` (RFC 7946); rows need a geometry column or `lon` and `lat`.
     Geojson,
     /// An Arrow IPC stream.
     Arrow,

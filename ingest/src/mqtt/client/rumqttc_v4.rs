@@ -6,7 +6,8 @@ use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use rumqttc::{
-    AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, Packet, Publish, QoS, SubscribeFilter, SubscribeReasonCode, Transport,
+    AsyncClient, ConnectReturnCode, ConnectionError, Event, EventLoop, MqttOptions, Packet, Publish, QoS, SubscribeFilter,
+    SubscribeReasonCode, Transport,
 };
 
 use super::link::{Broker, Incoming, Link, LinkError, LinkEvent, Requests};
@@ -143,6 +144,9 @@ fn link_event(event: Event) -> LinkEvent {
 
 fn link_error(error: ConnectionError) -> LinkError {
     match error {
+        ConnectionError::ConnectionRefused(code @ ConnectReturnCode::ServiceUnavailable) => {
+            LinkError::Lost(format!("the broker takes no connection now: {code:?}"))
+        }
         ConnectionError::ConnectionRefused(code) => LinkError::Refused(format!("the broker refused the login: {code:?}")),
         ConnectionError::NetworkTimeout | ConnectionError::FlushTimeout => LinkError::Lost("no answer from the broker in time".to_owned()),
         ConnectionError::Io(error) => LinkError::Lost(error.to_string()),

@@ -8,7 +8,7 @@ use futures::future::BoxFuture;
 use rumqttc::Transport;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{
-    ConnectProperties, DisconnectReasonCode, Filter, Packet, Publish, RetainForwardRule, SubscribeReasonCode,
+    ConnectProperties, ConnectReturnCode, DisconnectReasonCode, Filter, Packet, Publish, RetainForwardRule, SubscribeReasonCode,
 };
 use rumqttc::v5::{AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, StateError};
 
@@ -157,6 +157,14 @@ fn link_event(event: Event) -> LinkEvent {
 
 fn link_error(error: ConnectionError) -> LinkError {
     match error {
+        ConnectionError::ConnectionRefused(
+            code @ (ConnectReturnCode::ServerUnavailable
+            | ConnectReturnCode::ServiceUnavailable
+            | ConnectReturnCode::ServerBusy
+            | ConnectReturnCode::QuotaExceeded
+            | ConnectReturnCode::ConnectionRateExceeded
+            | ConnectReturnCode::UnspecifiedError),
+        ) => LinkError::Lost(format!("the broker takes no connection now: {code:?}")),
         ConnectionError::ConnectionRefused(code) => LinkError::Refused(format!("the broker refused the login: {code:?}")),
         // Pitfall 19.
         ConnectionError::MqttState(StateError::ServerDisconnect { reason_code: DisconnectReasonCode::SessionTakenOver, .. }) => {

@@ -7,10 +7,19 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::peer::PeerAddr;
 
-/// First pause after an error of `accept`.
-const MIN_PAUSE: Duration = Duration::from_millis(50);
-/// Longest pause; also how long newcomers wait at most once descriptors are free again.
-const MAX_PAUSE: Duration = Duration::from_secs(1);
+/// Pauses after errors of `accept`: the first one, and the longest, which is how long newcomers wait at most once descriptors
+/// are free again.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pauses {
+    pub(super) min: Duration,
+    pub(super) max: Duration,
+}
+
+impl Default for Pauses {
+    fn default() -> Self {
+        Self { min: Duration::from_millis(50), max: Duration::from_secs(1) }
+    }
+}
 
 /// Where streams come from; a listener, or a stand-in that fails.
 pub(super) trait Listener {
@@ -34,10 +43,11 @@ impl Listener for TcpListener {
 /// that the loop does not spin, and logged once until it is over.
 pub(super) async fn accept_loop<L: Listener>(
     listener: &mut L,
+    pauses: Pauses,
     on_error: impl Fn(&io::Error),
     mut on_stream: impl FnMut(L::Stream, PeerAddr),
 ) -> std::convert::Infallible {
-    let mut pause = MIN_PAUSE;
+    let mut pause = pauses.min;
     let mut failures = 0_u64;
     loop {
         match listener.accept().await {
@@ -45,7 +55,7 @@ pub(super) async fn accept_loop<L: Listener>(
                 if failures > 0 {
                     tracing::info!(failures, "MQTT endpoint accepts connections again");
                 }
-                (pause, failures) = (MIN_PAUSE, 0);
+                (pause, failures) = (pauses.min, 0);
                 on_stream(stream, peer);
             }
             Err(error) if concerns_one_connection(&error) => on_error(&error),
@@ -56,7 +66,7 @@ pub(super) async fn accept_loop<L: Listener>(
                 }
                 failures += 1;
                 tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(MAX_PAUSE);
+                pause = (pause * 2).min(pauses.max);
             }
         }
     }
@@ -78,10 +88,14 @@ fn concerns_one_connection(error: &io::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use std::collections::VecDeque;
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
+    use tokio::sync::Notify;
     use tokio::time::Instant;
 
     use super::*;
+    use crate::mqtt::testing::DEADLINE;
 
     /// Gives what the test prepared, then waits for ever.
     struct Script(VecDeque<io::Result<u32>>);
@@ -103,38 +117,44 @@ mod tests {
         Err(io::Error::from_raw_os_error(code))
     }
 
-    #[cfg(feature = "paused-time")]
-    #[tokio::test(start_paused = true)]
-    async fn running_out_of_descriptors_backs_off_and_then_goes_on() {
-        let script = [Ok(1), out_of_descriptors(24), out_of_descriptors(23), out_of_descriptors(24), Ok(2)];
+    /// Runs until stream 2 is accepted; returns what was accepted, the time it took, and the number of errors.
+    async fn accept(script: impl Into<VecDeque<io::Result<u32>>>, pauses: Pauses) -> (Vec<u32>, Duration, usize) {
         let mut listener = Script(script.into());
         let started = Instant::now();
-        let accepted = std::sync::Mutex::new(Vec::new());
-        let errors = std::sync::atomic::AtomicUsize::new(0);
-        let run = accept_loop(
-            &mut listener,
-            |_| {
-                errors.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
-            },
-            |stream, _| accepted.lock().unwrap().push((stream, started.elapsed())),
-        );
-        let _ = tokio::time::timeout(Duration::from_mins(1), run).await;
-        let accepted = accepted.into_inner().unwrap();
-        assert_eq!(accepted.iter().map(|(stream, _)| *stream).collect::<Vec<_>>(), [1, 2]);
-        // 50 + 100 + 200 ms.
-        assert!(accepted[1].1 >= Duration::from_millis(350), "{accepted:?}");
-        assert_eq!(errors.into_inner(), 3);
+        let accepted = Mutex::new(Vec::new());
+        let errors = AtomicUsize::new(0);
+        let done = Notify::new();
+        let count = |_: &io::Error| {
+            errors.fetch_add(1, Ordering::SeqCst);
+        };
+        let run = accept_loop(&mut listener, pauses, count, |stream, _| {
+            accepted.lock().unwrap().push(stream);
+            if stream == 2 {
+                done.notify_one();
+            }
+        });
+        tokio::select! {
+            never = run => match never {},
+            waited = tokio::time::timeout(DEADLINE, done.notified()) => waited.expect("stream 2 comes in time"),
+        }
+        (accepted.into_inner().unwrap(), started.elapsed(), errors.into_inner())
     }
 
-    #[cfg(feature = "paused-time")]
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
+    async fn running_out_of_descriptors_backs_off_and_then_goes_on() {
+        let script = [Ok(1), out_of_descriptors(24), out_of_descriptors(23), out_of_descriptors(24), Ok(2)];
+        let (accepted, took, errors) = accept(script, Pauses::default()).await;
+        assert_eq!(accepted, [1, 2]);
+        // 50 + 100 + 200 ms.
+        assert!(took >= Duration::from_millis(350), "{took:?}");
+        assert_eq!(errors, 3);
+    }
+
+    #[tokio::test]
     async fn a_connection_that_died_before_accept_costs_no_pause() {
+        let pauses = Pauses { min: Duration::from_hours(1), max: Duration::from_hours(1) };
         let aborted = Err(io::Error::from(io::ErrorKind::ConnectionAborted));
-        let mut listener = Script([aborted, Ok(1)].into());
-        let started = Instant::now();
-        let mut accepted_after = None;
-        let run = accept_loop(&mut listener, |_| {}, |_, _| accepted_after = Some(started.elapsed()));
-        let _ = tokio::time::timeout(Duration::from_mins(1), run).await;
-        assert_eq!(accepted_after, Some(Duration::ZERO));
+        let (accepted, _, errors) = accept([aborted, Ok(2)], pauses).await;
+        assert_eq!((accepted, errors), (vec![2], 1));
     }
 }

@@ -28,6 +28,7 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use super::auth::Grant;
 use super::codec::{AckKind, AckResult, CloseReason, Codec, Decoded, FilterAnswer, Packet, Publish, Qos, Unsendable, Version};
+use super::ending::{Cause, Ending};
 use super::handshake::Established;
 use super::in_flight::{Begin, InFlight, ReceiptMismatch, Release, Slot};
 use super::input::Input;
@@ -59,32 +60,6 @@ pub(super) struct Connection<S> {
     shutdown: Pin<Box<WaitForCancellationFutureOwned>>,
     taken_over: Pin<Box<WaitForCancellationFutureOwned>>,
     timer: Pin<Box<Sleep>>,
-}
-
-/// Why a connection ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Cause {
-    PeerClosed,
-    PeerDisconnected,
-    /// Reading or writing failed.
-    Broken,
-    WriteStalled,
-    /// The intake refused a 3.1.1 message; there is no other way to say so.
-    Refused,
-    /// We close, for this reason.
-    Closed(CloseReason),
-}
-
-/// The end of a connection: nothing more is read; what was read gets its time.
-#[derive(Debug, Clone, Copy)]
-struct Ending {
-    cause: Cause,
-    /// Whether receipts are still awaited and acknowledged.
-    settles: bool,
-    /// Not closed before.
-    hold_until: Instant,
-    /// Closed then, whatever is still under way.
-    deadline: Instant,
 }
 
 /// What woke the loop.
@@ -270,7 +245,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                 return Poll::Ready(Event::End(Cause::Closed(CloseReason::TakenOver)));
             }
         }
-        let can_write = self.ending.is_none_or(|ending| !matches!(ending.cause, Cause::Broken | Cause::WriteStalled));
+        let can_write = self.ending.is_none_or(|ending| ending.can_write());
         if can_write && let Poll::Ready(Err(_)) = self.out.poll_write(context, &mut self.stream) {
             return Poll::Ready(Event::Broken);
         }
@@ -311,7 +286,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             let wake_at = if let Some(ending) = self.ending {
                 let is_drained = !self.in_flight.is_submitting()
                     && (!ending.settles || self.in_flight.len() == 0)
-                    && (self.out.is_idle() || matches!(ending.cause, Cause::Broken | Cause::WriteStalled));
+                    && (self.out.is_idle() || !ending.can_write());
                 if (is_drained && now >= ending.hold_until) || now >= ending.deadline {
                     return Poll::Ready(Event::Over);
                 }
@@ -386,28 +361,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         self.end(Cause::Closed(reason));
     }
 
-    /// Begins the end, or makes one that is under way stricter: once a message was refused, later ones must not be acknowledged.
+    /// Begins the end, or makes one that is under way stricter.
     fn end(&mut self, cause: Cause) {
-        let options = &self.shared.options;
-        let settles = match cause {
-            // What was read before is answered: otherwise a publisher whose next message breaks a rule sends the good ones
-            // before it again and again.
-            Cause::PeerClosed | Cause::Closed(_) => {
-                !matches!(cause, Cause::Closed(CloseReason::TakenOver | CloseReason::StoreFailed | CloseReason::KeepAliveTimeout))
-            }
-            Cause::PeerDisconnected | Cause::Broken | Cause::WriteStalled | Cause::Refused => false,
-        };
-        let now = Instant::now();
-        let hold_until = if cause == Cause::Refused { now + options.refusal_pause } else { now };
-        let deadline = hold_until.max(now + options.drain_timeout);
-        let Some(ending) = &mut self.ending else {
-            self.ending = Some(Ending { cause, settles, hold_until, deadline });
-            return self.count(cause);
-        };
-        if ending.settles && !settles {
-            *ending = Ending { cause, settles, hold_until, deadline: ending.deadline.max(hold_until) };
-        } else if matches!(cause, Cause::Broken | Cause::WriteStalled) {
-            ending.cause = cause;
+        let new = Ending::new(cause, &self.shared.options);
+        if let Some(ending) = &mut self.ending {
+            ending.tighten(new);
+        } else {
+            self.ending = Some(new);
+            self.count(cause);
         }
     }
 
@@ -427,7 +388,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         // The client identifier is free as soon as nothing more of this client is handed on.
         drop(self.place);
         let Some(ending) = self.ending else { return };
-        if matches!(ending.cause, Cause::Broken | Cause::WriteStalled) {
+        if !ending.can_write() {
             return;
         }
         if let Cause::Closed(reason) = ending.cause {

@@ -33,6 +33,7 @@ mod admission;
 mod auth;
 mod codec;
 mod connection;
+mod ending;
 mod failures;
 mod guard;
 mod handshake;
@@ -126,6 +127,7 @@ impl Endpoint {
         let server = self.server.clone();
         let accepting = accept::accept_loop(
             &mut self.listener,
+            accept::Pauses::default(),
             |_| {
                 server.shared.metrics.endpoint.accept_errors.inc();
             },

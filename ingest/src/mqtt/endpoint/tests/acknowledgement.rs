@@ -125,16 +125,16 @@ async fn a_refused_message_of_3_1_1_ends_the_connection_after_the_acks_before_it
     assert_eq!(bench.metrics.endpoint.acks.get(), 30);
 }
 
-#[cfg(feature = "paused-time")]
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_refused_3_1_1_publisher_is_held_before_it_may_come_back() {
     let intake = FakeIntake::immediate().answering(|_, _| Err(Refusal::Retry));
-    let bench = Bench::with(intake, EndpointOptions::default());
+    let refusal_pause = Duration::from_millis(200);
+    let bench = Bench::with(intake, EndpointOptions { refusal_pause, ..quick() });
     let mut client = bench.connect(4).await;
     let started = tokio::time::Instant::now();
     client.send(&publishes(4, 1, 1)).await;
     client.expect_end().await;
-    assert!(started.elapsed() >= Duration::from_secs(1), "{:?}", started.elapsed());
+    assert!(started.elapsed() >= refusal_pause, "{:?}", started.elapsed());
 }
 
 #[tokio::test]

@@ -112,10 +112,10 @@ async fn bytes_in_flight_are_bounded_over_all_connections_and_every_connection_c
     eventually("closed connections give their bytes back", || total() == 0).await;
 }
 
-#[cfg(feature = "paused-time")]
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_peer_that_does_not_take_its_acknowledgements_is_cut_off() {
-    let options = EndpointOptions { max_outbound_bytes: 256, ..EndpointOptions::default() };
+    let write_timeout = Duration::from_millis(200);
+    let options = EndpointOptions { max_outbound_bytes: 256, write_timeout, ..quick() };
     let bench = Bench::with(FakeIntake::immediate(), options);
     // A socket that takes 64 bytes: CONNACK and fifteen acknowledgements.
     let mut client = bench.dial_from(crate::mqtt::PeerAddr::tcp(super::LOCAL.parse().unwrap()), 64);
@@ -126,7 +126,7 @@ async fn a_peer_that_does_not_take_its_acknowledgements_is_cut_off() {
     let written = writer.write_all(&flood).await;
     assert!(written.is_err(), "the endpoint stops reading and closes");
     let waited = started.elapsed();
-    assert!(waited >= Duration::from_secs(10) && waited < Duration::from_secs(30), "{waited:?}");
+    assert!(waited >= write_timeout, "{waited:?}");
     // Memory stayed bounded: reading stopped long before all was taken.
     assert!(bench.intake.messages().len() < 500, "{}", bench.intake.messages().len());
     assert_eq!(bench.metrics.endpoint.write_timeouts.get(), 1);
@@ -134,8 +134,7 @@ async fn a_peer_that_does_not_take_its_acknowledgements_is_cut_off() {
     tokio::io::AsyncReadExt::read_to_end(&mut reader, &mut rest).await.unwrap();
 }
 
-#[cfg(feature = "paused-time")]
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_peer_that_does_not_read_does_not_hold_up_the_batch_it_has_sent() {
     // The intake must be polled to take the batch, also while the answers of this connection cannot be written.
     let bench = Bench::with(FakeIntake::immediate(), EndpointOptions::default());

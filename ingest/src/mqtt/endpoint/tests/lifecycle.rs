@@ -11,62 +11,60 @@ use crate::mqtt::endpoint::{AuthPolicy, AuthPolicyOptions, EndpointOptions, Prin
 use crate::mqtt::testing::wire::{self, CONNACK, DISCONNECT, PUBACK, SUBACK, UNSUBACK};
 use crate::mqtt::testing::{FakeIntake, eventually};
 
-#[cfg(feature = "paused-time")]
-#[tokio::test(start_paused = true)]
-async fn silence_of_one_and_a_half_keep_alives_ends_the_connection() {
-    for level in [4, 5] {
-        let bench = Bench::new(FakeIntake::immediate());
-        let mut client = bench.connect_as(wire::Connect { level, keep_alive: 4, ..wire::Connect::default() }).await;
-        for _ in 0..3 {
-            tokio::time::sleep(Duration::from_secs(5)).await;
-            client.expect_silence().await;
-        }
-        let last_ping = Instant::now();
-        if level == 5 {
-            assert_eq!(client.expect(DISCONNECT).await, [0x8d, 0]);
-        }
-        client.expect_end().await;
-        assert_eq!(last_ping.elapsed().as_secs(), 6);
-        assert_eq!(bench.metrics.endpoint.keep_alive_timeouts.get(), 1);
+async fn fall_silent(level: u8) {
+    let bench = Bench::with(FakeIntake::immediate(), quick());
+    let mut client = bench.connect_as(wire::Connect { level, keep_alive: 2, ..wire::Connect::default() }).await;
+    for _ in 0..3 {
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+        client.expect_silence().await;
     }
+    let last_ping = Instant::now();
+    if level == 5 {
+        assert_eq!(client.expect(DISCONNECT).await, [0x8d, 0]);
+    }
+    client.expect_end().await;
+    let waited = last_ping.elapsed();
+    assert!(waited >= Duration::from_millis(2900), "{waited:?}");
+    assert_eq!(bench.metrics.endpoint.keep_alive_timeouts.get(), 1);
 }
 
-#[cfg(feature = "paused-time")]
-#[tokio::test(start_paused = true)]
+#[tokio::test]
+async fn silence_of_one_and_a_half_keep_alives_ends_the_connection() {
+    tokio::join!(fall_silent(4), fall_silent(5));
+}
+
+#[tokio::test]
 async fn keep_alive_does_not_run_while_we_are_the_ones_who_do_not_read() {
     let bench = Bench::with(FakeIntake::manual(), EndpointOptions { max_in_flight: 1, ..EndpointOptions::default() });
-    let mut client = bench.connect_as(wire::Connect { keep_alive: 4, ..wire::Connect::default() }).await;
+    let mut client = bench.connect_as(wire::Connect { keep_alive: 1, ..wire::Connect::default() }).await;
     client.send(&publishes(4, 1, 1)).await;
     bench.intake.wait_for(1).await;
-    for _ in 0..10 {
-        tokio::time::sleep(Duration::from_secs(4)).await;
-        client.send(wire::PINGREQ).await;
-    }
+    // The client is alive, but its ping and the first half of its next message stay unread for two keep-alives.
+    let next = publishes(4, 2, 1);
+    client.send(wire::PINGREQ).await;
+    client.send(&next[..5]).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
     bench.intake.resolve(0, Ok(()));
     assert_eq!(client.acks(PUBACK, 1).await, [1]);
-    for _ in 0..10 {
-        client.expect(wire::PINGRESP).await;
-    }
+    client.expect(wire::PINGRESP).await;
+    client.send(&next[5..]).await;
+    bench.intake.wait_for(2).await;
+    bench.intake.resolve(1, Ok(()));
+    assert_eq!(client.acks(PUBACK, 1).await, [2]);
 }
 
-#[cfg(feature = "paused-time")]
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_client_without_keep_alive_gets_ours() {
-    let options = EndpointOptions { default_keep_alive: Duration::from_secs(100), ..EndpointOptions::default() };
-    let bench = Bench::with(FakeIntake::immediate(), options.clone());
-    let mut client = bench.dial();
-    client.send(&wire::Connect { level: 5, keep_alive: 0, ..wire::Connect::default() }.bytes()).await;
-    let connack = client.expect(CONNACK).await;
-    assert!(connack.windows(3).any(|window| window == [0x13, 0, 100]), "Server Keep Alive in {connack:?}");
-    let started = Instant::now();
-    tokio::time::sleep(Duration::from_secs(140)).await;
-    assert_eq!(client.expect(DISCONNECT).await, [0x8d, 0]);
-    assert_eq!(started.elapsed().as_secs(), 150);
+    let options = EndpointOptions { default_keep_alive: Duration::from_secs(1), ..quick() };
     let bench = Bench::with(FakeIntake::immediate(), options);
-    let mut client = bench.connect_as(wire::Connect { keep_alive: 0, ..wire::Connect::default() }).await;
-    tokio::time::sleep(Duration::from_secs(140)).await;
-    client.expect_end().await;
-    assert_eq!(bench.metrics.endpoint.keep_alive_timeouts.get(), 1);
+    let mut new = bench.dial();
+    new.send(&wire::Connect { level: 5, client_id: "new", keep_alive: 0, ..wire::Connect::default() }.bytes()).await;
+    let connack = new.expect(CONNACK).await;
+    assert!(connack.windows(3).any(|window| window == [0x13, 0, 1]), "Server Keep Alive in {connack:?}");
+    let mut old = bench.connect_as(wire::Connect { client_id: "old", keep_alive: 0, ..wire::Connect::default() }).await;
+    assert_eq!(new.expect(DISCONNECT).await, [0x8d, 0]);
+    old.expect_end().await;
+    assert_eq!(bench.metrics.endpoint.keep_alive_timeouts.get(), 2);
 }
 
 #[tokio::test]
@@ -193,10 +191,9 @@ async fn shutdown_acknowledges_what_was_read_and_says_goodbye() {
     }
 }
 
-#[cfg(feature = "paused-time")]
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn shutdown_does_not_wait_longer_than_its_deadline_and_acknowledges_nothing_it_may_not() {
-    let bench = Bench::new(FakeIntake::manual());
+    let bench = Bench::with(FakeIntake::manual(), quick());
     let mut client = bench.connect(4).await;
     client.send(&publishes(4, 1, 3)).await;
     bench.intake.wait_for(3).await;
@@ -207,7 +204,7 @@ async fn shutdown_does_not_wait_longer_than_its_deadline_and_acknowledges_nothin
     client.expect_end().await;
     shutdown.await.unwrap();
     let took = started.elapsed();
-    assert!(took >= Duration::from_secs(5) && took < Duration::from_secs(8), "{took:?}");
+    assert!(took >= quick().drain_timeout && took < Duration::from_secs(10), "{took:?}");
     drop(stuck);
     assert_eq!(bench.metrics.endpoint.acks.get(), 0);
 }

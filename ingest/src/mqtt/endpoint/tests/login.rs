@@ -1,6 +1,7 @@
 //! Logins over the wire; the policy itself is tested beside it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 
@@ -63,12 +64,14 @@ impl CredentialVerifier for Gateways {
 }
 
 fn bench_of_gateways() -> Bench {
-    let policy = AuthPolicy::new(AuthPolicyOptions::default(), Some(Arc::new(Gateways)));
+    let policy = AuthPolicy::new(
+        AuthPolicyOptions { refusal_delay: Duration::from_millis(10), ..AuthPolicyOptions::default() },
+        Some(Arc::new(Gateways)),
+    );
     Bench::build(FakeIntake::immediate(), quick(), Arc::new(policy), Arc::new(NoSubscriptions))
 }
 
-#[cfg(feature = "paused-time")]
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_remote_publisher_needs_its_credential() {
     let bench = bench_of_gateways();
     let remote = PeerAddr::tcp(REMOTE.parse().unwrap());
@@ -83,8 +86,7 @@ async fn a_remote_publisher_needs_its_credential() {
     }
 }
 
-#[cfg(feature = "paused-time")]
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_websocket_is_never_anonymous_even_from_this_machine() {
     let bench = bench_of_gateways();
     let mut client = bench.dial_from(PeerAddr::websocket(super::LOCAL.parse().unwrap()), 4096);

@@ -5,6 +5,8 @@
 //! on its own is looked at, never passed on blindly: for a repeated QoS 2 PUBLISH it emits PUBREC at once, also while the
 //! first one is not on disk yet.
 
+mod read;
+
 use bytes::Bytes;
 use mqtt_protocol_core::mqtt::common::Cursor;
 use mqtt_protocol_core::mqtt::connection::{Connection, ConnectionOptions, Event};
@@ -15,7 +17,7 @@ use mqtt_protocol_core::mqtt::result_code::{
 };
 use mqtt_protocol_core::mqtt::{Version as CoreVersion, role};
 
-use crate::mqtt::topic::is_topic_name;
+use self::read::{close_reason, read_connect_v3, read_connect_v5, read_packet};
 
 /// Version of the protocol a client speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -393,98 +395,4 @@ fn connack_properties(accepted: &Accepted<'_>) -> Result<Vec<Property>, MqttErro
         properties.push(packet::SessionExpiryInterval::new(0)?.into());
     }
     Ok(properties)
-}
-
-fn read_connect_v3(packet: &v3_1_1::Connect) -> Connect {
-    Connect {
-        client_id: packet.client_id().to_owned(),
-        clean: packet.clean_session(),
-        keep_alive: packet.keep_alive(),
-        username: packet.user_name().map(str::to_owned),
-        password: packet.password().map(<[u8]>::to_vec),
-        wants_enhanced_auth: false,
-        wants_session_kept: false,
-    }
-}
-
-fn read_connect_v5(packet: &v5_0::Connect) -> Connect {
-    let properties = packet.props();
-    Connect {
-        client_id: packet.client_id().to_owned(),
-        clean: packet.clean_start(),
-        keep_alive: packet.keep_alive(),
-        username: packet.user_name().map(str::to_owned),
-        password: packet.password().map(<[u8]>::to_vec),
-        wants_enhanced_auth: properties.iter().any(|property| matches!(property, Property::AuthenticationMethod(_))),
-        wants_session_kept: properties
-            .iter()
-            .any(|property| matches!(property, Property::SessionExpiryInterval(expiry) if expiry.val() != 0)),
-    }
-}
-
-fn read_packet(packet: packet::Packet) -> Decoded {
-    match packet {
-        packet::Packet::V3_1_1Publish(publish) => {
-            read_publish(publish.qos(), publish.packet_id(), publish.retain(), publish.topic_name(), publish.payload().as_slice())
-        }
-        packet::Packet::V5_0Publish(publish) => {
-            read_publish(publish.qos(), publish.packet_id(), publish.retain(), publish.topic_name(), publish.payload().as_slice())
-        }
-        packet::Packet::V3_1_1Pubrel(pubrel) => identified(pubrel.packet_id(), Packet::Pubrel),
-        packet::Packet::V5_0Pubrel(pubrel) => identified(pubrel.packet_id(), Packet::Pubrel),
-        packet::Packet::V3_1_1Subscribe(subscribe) => {
-            let filters = subscribe.entries().iter().map(|entry| entry.topic_filter().to_owned()).collect();
-            identified(subscribe.packet_id(), |packet_id| Packet::Subscribe { packet_id, filters })
-        }
-        packet::Packet::V5_0Subscribe(subscribe) => {
-            let filters = subscribe.entries().iter().map(|entry| entry.topic_filter().to_owned()).collect();
-            identified(subscribe.packet_id(), |packet_id| Packet::Subscribe { packet_id, filters })
-        }
-        packet::Packet::V3_1_1Unsubscribe(unsubscribe) => {
-            let filters = unsubscribe.entries().len();
-            identified(unsubscribe.packet_id(), |packet_id| Packet::Unsubscribe { packet_id, filters })
-        }
-        packet::Packet::V5_0Unsubscribe(unsubscribe) => {
-            let filters = unsubscribe.entries().len();
-            identified(unsubscribe.packet_id(), |packet_id| Packet::Unsubscribe { packet_id, filters })
-        }
-        packet::Packet::V3_1_1Pingreq(_) | packet::Packet::V5_0Pingreq(_) => Decoded::Packet(Packet::Pingreq),
-        packet::Packet::V3_1_1Disconnect(_) | packet::Packet::V5_0Disconnect(_) => Decoded::Packet(Packet::Disconnect),
-        // AUTH: refused at CONNECT, so it is out of place. The rest answers publishes of ours, and there are none.
-        _ => Decoded::Violation(CloseReason::Protocol),
-    }
-}
-
-/// Guard 4 for everything that carries an identifier: 0 is not one (2.2.1-2).
-fn identified(packet_id: u16, packet: impl FnOnce(u16) -> Packet) -> Decoded {
-    if packet_id == 0 { Decoded::Violation(CloseReason::Protocol) } else { Decoded::Packet(packet(packet_id)) }
-}
-
-/// Guard 4 for PUBLISH: topic names have no wildcards and are not empty, identifiers are not 0.
-fn read_publish(qos: packet::Qos, packet_id: Option<u16>, retain: bool, topic: &str, payload: &[u8]) -> Decoded {
-    let qos = match qos {
-        packet::Qos::AtMostOnce => Qos::AtMostOnce,
-        packet::Qos::AtLeastOnce => Qos::AtLeastOnce,
-        packet::Qos::ExactlyOnce => Qos::ExactlyOnce,
-    };
-    let packet_id = packet_id.unwrap_or_default();
-    if qos != Qos::AtMostOnce && packet_id == 0 {
-        return Decoded::Violation(CloseReason::Protocol);
-    }
-    if !is_topic_name(topic) {
-        return Decoded::Violation(CloseReason::TopicNameInvalid);
-    }
-    let payload = Bytes::copy_from_slice(payload);
-    Decoded::Packet(Packet::Publish(Publish { qos, packet_id, retain, topic: topic.to_owned(), payload }))
-}
-
-fn close_reason(error: MqttError) -> CloseReason {
-    match error {
-        MqttError::PacketTooLarge => CloseReason::PacketTooLarge,
-        MqttError::ReceiveMaximumExceeded => CloseReason::ReceiveMaximumExceeded,
-        MqttError::TopicAliasInvalid => CloseReason::TopicAliasInvalid,
-        MqttError::TopicNameInvalid => CloseReason::TopicNameInvalid,
-        MqttError::MalformedPacket | MqttError::InsufficientBytes => CloseReason::Malformed,
-        _ => CloseReason::Protocol,
-    }
 }
