@@ -245,7 +245,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                 return Poll::Ready(Event::End(Cause::Closed(CloseReason::TakenOver)));
             }
         }
-        let can_write = self.ending.is_none_or(|ending| ending.can_write());
+        let can_write = self.ending.is_none_or(Ending::can_write);
         if can_write && let Poll::Ready(Err(_)) = self.out.poll_write(context, &mut self.stream) {
             return Poll::Ready(Event::Broken);
         }

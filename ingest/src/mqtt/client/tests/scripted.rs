@@ -34,6 +34,8 @@ struct Recorded {
     acks: Mutex<Vec<u16>>,
     subscriptions: Mutex<usize>,
     is_full: std::sync::atomic::AtomicBool,
+    /// What was acknowledged when it said goodbye.
+    goodbye: Mutex<Option<Vec<u16>>>,
 }
 
 impl Recorded {
@@ -57,6 +59,7 @@ impl Requests for Recorded {
     }
 
     fn try_disconnect(&self) -> bool {
+        *self.goodbye.lock().unwrap() = Some(self.acks());
         true
     }
 }
@@ -442,6 +445,7 @@ async fn shutdown_waits_for_receipts_and_acknowledges_them() {
     bench.intake.resolve(1, Ok(()));
     eventually("the second is acknowledged", || requests.acks() == [1, 2]).await;
     shutdown.await.unwrap();
+    assert_eq!(*requests.goodbye.lock().unwrap(), Some(vec![1, 2]), "goodbye comes last");
     assert_eq!(*state.borrow(), BrokerState::Stopped);
 }
 
