@@ -1,17 +1,12 @@
 //! SQL functions that the built-in tables and views are made of.
 
 use std::collections::HashMap;
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BinaryBuilder, BooleanArray};
-use arrow::datatypes::{DataType, Field, FieldRef, Float64Type, Int64Type};
+use arrow::array::{Array, ArrayRef, AsArray, BinaryBuilder};
+use arrow::datatypes::{DataType, Field, FieldRef, Float64Type};
 use datafusion::common::{Result, exec_err};
-use datafusion::logical_expr::{
-    ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature, Volatility,
-};
-
-use crate::access::Visible;
+use datafusion::logical_expr::{ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 
 /// The metadata that marks a binary column as geometry in WGS 84, longitude first (GeoArrow 0.2, "geoarrow.wkb").
 pub(crate) fn geometry_metadata() -> HashMap<String, String> {
@@ -77,51 +72,4 @@ pub(crate) fn wkb_points(lon: &ArrayRef, lat: &ArrayRef) -> ArrayRef {
         points.append_value(wkb);
     }
     Arc::new(points.finish())
-}
-
-/// The filter that hides datastreams; put into scans by the tables themselves, so that no SQL text can leave it out.
-pub(crate) fn visibility_filter(visible: Visible) -> ScalarUDF {
-    let signature = Signature::new(TypeSignature::Exact(vec![DataType::Int64]), Volatility::Immutable);
-    ScalarUDF::from(IsVisible { visible, signature })
-}
-
-#[derive(Debug)]
-struct IsVisible {
-    visible: Visible,
-    signature: Signature,
-}
-
-impl PartialEq for IsVisible {
-    fn eq(&self, other: &Self) -> bool {
-        self.visible == other.visible
-    }
-}
-
-impl Eq for IsVisible {}
-
-impl Hash for IsVisible {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.visible.hash(state);
-    }
-}
-
-impl ScalarUDFImpl for IsVisible {
-    fn name(&self) -> &'static str {
-        "is_visible"
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, _arguments: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Boolean)
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let columns = ColumnarValue::values_to_arrays(&args.args)?;
-        let [ids] = columns.as_slice() else { return exec_err!("is_visible takes one identifier") };
-        let visible = ids.as_primitive::<Int64Type>().iter().map(|id| Some(id.is_some_and(|id| self.visible.contains_number(id))));
-        Ok(ColumnarValue::Array(Arc::new(BooleanArray::from_iter(visible))))
-    }
 }

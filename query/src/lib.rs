@@ -13,6 +13,7 @@ mod files;
 mod follow;
 mod functions;
 mod guard;
+mod hidden;
 mod limits;
 pub mod output;
 mod registry_tables;

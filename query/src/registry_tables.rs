@@ -1,5 +1,6 @@
 //! The registry, the latest values and the devices as tables, each built when a query reads it.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -165,7 +166,9 @@ fn locations(view: &View) -> Columns {
 }
 
 fn sensors(view: &View) -> Columns {
-    let rows: Vec<_> = view.rows(view.registry().sensors.values()).collect();
+    // A model tells what a hidden device is: only those of visible datastreams are listed.
+    let used: HashSet<_> = view.datastreams().map(|datastream| datastream.sensor_id).collect();
+    let rows: Vec<_> = view.registry().sensors.values().filter(|sensor| used.contains(&sensor.id)).collect();
     Columns::default()
         .ints("id", rows.iter().map(|sensor| sensor.id.as_i64()))
         .texts("name", rows.iter().map(|sensor| sensor.name.as_str()))
@@ -174,7 +177,8 @@ fn sensors(view: &View) -> Columns {
 }
 
 fn observed_properties(view: &View) -> Columns {
-    let rows: Vec<_> = view.rows(view.registry().observed_properties.values()).collect();
+    let used: HashSet<_> = view.datastreams().map(|datastream| datastream.observed_property_id).collect();
+    let rows: Vec<_> = view.registry().observed_properties.values().filter(|property| used.contains(&property.id)).collect();
     Columns::default()
         .ints("id", rows.iter().map(|property| property.id.as_i64()))
         .texts("code", rows.iter().map(|property| property.code.as_str()))

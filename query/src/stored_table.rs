@@ -12,20 +12,18 @@ use datafusion::datasource::memory::MemorySourceConfig;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::execution::object_store::ObjectStoreUrl;
-use datafusion::logical_expr::utils::conjunction;
-use datafusion::logical_expr::{Expr, Operator, TableProviderFilterPushDown, TableType, col};
+use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
+use datafusion::logical_expr::{Expr, Operator, TableProviderFilterPushDown, TableType, lit};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
-use datafusion::physical_plan::filter::FilterExec;
-use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::union::UnionExec;
 use stadtwarte_store::{DataFile, TableSnapshot};
 
 use crate::access::Visible;
 use crate::files::{FileStatistics, planner_statistics};
-use crate::functions::visibility_filter;
+use crate::hidden::HiddenRows;
 
 /// One stored table as one role sees it.
 #[derive(Debug)]
@@ -131,7 +129,7 @@ impl TableProvider for StoredTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let filter = match conjunction(filters.to_vec()) {
+        let filter = match conjunction(self.usable(filters)) {
             Some(logical) => {
                 let schema = DFSchema::try_from(Arc::clone(&self.schema))?;
                 let physical = state.create_physical_expr(logical.clone(), &schema)?;
@@ -156,7 +154,7 @@ impl TableProvider for StoredTable {
             1 => parts.swap_remove(0),
             _ => UnionExec::try_new(parts)?,
         };
-        self.hide(state, plan, narrowed)
+        self.hide(plan, narrowed)
     }
 }
 
@@ -173,17 +171,38 @@ impl StoredTable {
         }
     }
 
-    fn hide(&self, state: &dyn Session, plan: Arc<dyn ExecutionPlan>, narrowed: Option<usize>) -> Result<Arc<dyn ExecutionPlan>> {
+    /// The conditions that may be evaluated below [`HiddenRows`]: all where nothing is hidden; otherwise only comparisons of columns
+    /// with constants, which cannot fail on any row.
+    fn usable(&self, filters: &[Expr]) -> Vec<Expr> {
+        let all = split_conjunction_owned(conjunction(filters.to_vec()).unwrap_or_else(|| lit(true)));
+        all.into_iter().filter(|filter| self.visible.is_none() || cannot_fail(filter)).collect()
+    }
+
+    fn hide(&self, plan: Arc<dyn ExecutionPlan>, narrowed: Option<usize>) -> Result<Arc<dyn ExecutionPlan>> {
         let Some(visible) = &self.visible else { return Ok(plan) };
         let schema = plan.schema();
-        let is_visible = visibility_filter(visible.clone()).call(vec![col("datastream_id")]);
-        let predicate = state.create_physical_expr(is_visible, &DFSchema::try_from(Arc::clone(&schema))?)?;
-        let filtered: Arc<dyn ExecutionPlan> = Arc::new(FilterExec::try_new(predicate, plan)?);
-        let Some(columns) = narrowed else { return Ok(filtered) };
-        let kept = schema.fields().iter().take(columns).enumerate().map(|(index, field)| {
-            let column = datafusion::physical_expr::expressions::Column::new(field.name(), index);
-            (Arc::new(column) as Arc<dyn PhysicalExpr>, field.name().clone())
-        });
-        Ok(Arc::new(ProjectionExec::try_new(kept.collect::<Vec<_>>(), filtered)?))
+        let key = schema.index_of("datastream_id")?;
+        let columns = narrowed.unwrap_or(schema.fields().len());
+        Ok(Arc::new(HiddenRows::try_new(plan, visible.clone(), key, columns)?))
     }
+}
+
+/// Whether a condition is a comparison of a column with constants.
+fn cannot_fail(filter: &Expr) -> bool {
+    let is_column = |expr: &Expr| matches!(expr, Expr::Column(_));
+    let is_constant = |expr: &Expr| matches!(expr, Expr::Literal(..));
+    match filter {
+        Expr::BinaryExpr(comparison) => {
+            let (left, right) = (&comparison.left, &comparison.right);
+            is_comparison(comparison.op) && (is_column(left) && is_constant(right) || is_constant(left) && is_column(right))
+        }
+        Expr::InList(list) => is_column(&list.expr) && list.list.iter().all(is_constant),
+        Expr::Between(between) => is_column(&between.expr) && is_constant(&between.low) && is_constant(&between.high),
+        Expr::IsNull(inner) | Expr::IsNotNull(inner) => is_column(inner),
+        _ => false,
+    }
+}
+
+fn is_comparison(operator: Operator) -> bool {
+    matches!(operator, Operator::Eq | Operator::NotEq | Operator::Lt | Operator::LtEq | Operator::Gt | Operator::GtEq)
 }

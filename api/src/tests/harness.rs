@@ -254,6 +254,10 @@ impl Events {
 
     /// The next event, signs of life left out.
     pub async fn event(&mut self) -> Option<Event> {
+        timeout(DEADLINE, self.next_event()).await.expect("an event in time")
+    }
+
+    async fn next_event(&mut self) -> Option<Event> {
         loop {
             let block = self.block().await?;
             let field = |name: &str| block.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
@@ -306,7 +310,8 @@ fn uplink(event_time: Timestamp, datastream: i64, seconds: i64) -> UplinkRow {
         dev_eui: DEV_EUI.parse::<DevEui>().unwrap(),
         deduplication_id: Some(format!("{datastream}-{seconds}")),
         session: None,
-        f_cnt: None,
+        // No two frames alike, or the store would take them for the same.
+        f_cnt: u32::try_from(datastream * 1_000_000 + seconds + 500_000).ok(),
         f_port: Some(85),
         confirmed: false,
         event_time,

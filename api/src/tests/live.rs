@@ -128,7 +128,8 @@ async fn a_silent_stream_gives_signs_of_life_and_moves_the_position_on() {
     let mut events = city.follow("/api/v1/live?station=2", &[]).await;
     let id = city.number(1, 1, 1.0).await;
     let moved = format!(": still here\nid: {id}");
-    while events.block().await.expect("open") != moved {}
+    let wait = async { while events.block().await.expect("open") != moved {} };
+    timeout(DEADLINE, wait).await.expect("in time");
 }
 
 #[tokio::test]
