@@ -39,14 +39,12 @@ async fn keep_alive_does_not_run_while_we_are_the_ones_who_do_not_read() {
     let mut client = bench.connect_as(wire::Connect { keep_alive: 1, ..wire::Connect::default() }).await;
     client.send(&publishes(4, 1, 1)).await;
     bench.intake.wait_for(1).await;
-    // The client is alive, but its ping and the first half of its next message stay unread for two keep-alives.
+    // The client is in the middle of its next message, and what it has sent of it stays unread for two keep-alives.
     let next = publishes(4, 2, 1);
-    client.send(wire::PINGREQ).await;
     client.send(&next[..5]).await;
     tokio::time::sleep(Duration::from_secs(2)).await;
     bench.intake.resolve(0, Ok(()));
     assert_eq!(client.acks(PUBACK, 1).await, [1]);
-    client.expect(wire::PINGRESP).await;
     client.send(&next[5..]).await;
     bench.intake.wait_for(2).await;
     bench.intake.resolve(1, Ok(()));
