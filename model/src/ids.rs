@@ -361,6 +361,25 @@ mod tests {
         }
 
         #[test]
+        fn registry_ids_survive_printing(value in 1..=i64::from(i32::MAX)) {
+            let thing = ThingId::try_new(value).unwrap();
+            prop_assert_eq!(thing.to_string().parse::<ThingId>().unwrap(), thing);
+            prop_assert_eq!(DatastreamId::try_new(value).unwrap().index().to_string(), value.to_string());
+        }
+
+        #[test]
+        fn any_text_is_an_identifier_that_prints_and_parses_alike_or_an_error(text in ".{0,40}|[0-9a-fA-F:-]{0,30}|[0-9]{0,20}") {
+            let is_stable = [
+                text.parse::<DevEui>().map(|id| id.to_string().parse() == Ok(id)),
+                text.parse::<JoinEui>().map(|id| id.to_string().parse() == Ok(id)),
+                text.parse::<DevAddr>().map(|id| id.to_string().parse() == Ok(id)),
+                text.parse::<ThingId>().map(|id| id.to_string().parse() == Ok(id)),
+                text.parse::<ObservationId>().map(|id| id.to_string().parse() == Ok(id)),
+            ];
+            prop_assert!(is_stable.iter().all(|stable| *stable.as_ref().unwrap_or(&true)), "{text}");
+        }
+
+        #[test]
         fn an_observation_id_leads_back_to_its_record(sequence in 0..1_u64 << 44, index in 0..256_usize) {
             let sequence = LogSequence::from_u64(sequence);
             let id = ObservationId::try_new(sequence, index).unwrap();

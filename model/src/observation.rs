@@ -117,7 +117,19 @@ pub struct Observation {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn any_number_and_any_text_survive_their_columns(number in any::<f64>().prop_filter("finite", |number| number.is_finite()), text in ".*") {
+            for value in [ResultValue::Number(number), ResultValue::Text(text)] {
+                let back = ResultValue::from_columns(value.as_number(), value.as_text(), value.as_json());
+                prop_assert_eq!(back, Some(value));
+            }
+        }
+    }
 
     #[test]
     fn a_value_survives_its_three_columns() {

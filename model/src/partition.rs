@@ -37,6 +37,13 @@ mod tests {
 
     proptest! {
         #[test]
+        fn any_text_is_a_partition_or_an_error(text in ".{0,20}|date=.{0,12}|date=[0-9]{1,6}-[0-9]{1,2}-[0-9]{1,2}") {
+            if let Ok(partition) = text.parse::<Partition>() {
+                prop_assert_eq!(partition.to_string().parse::<Partition>().unwrap(), partition);
+            }
+        }
+
+        #[test]
         fn path_and_key_are_inverse(days in -200_000..200_000) {
             let partition = Partition { date: Date::from_days(days) };
             prop_assert_eq!(partition.to_string().parse::<Partition>().unwrap(), partition);

@@ -112,10 +112,10 @@ impl Date {
         self.0
     }
 
-    /// Midnight UTC at its beginning.
+    /// Midnight UTC at its beginning, saturating.
     #[must_use]
     pub fn start(self) -> Timestamp {
-        Timestamp(i64::from(self.0) * MICROS_PER_DAY)
+        Timestamp(i64::from(self.0).saturating_mul(MICROS_PER_DAY))
     }
 }
 
@@ -202,6 +202,24 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn any_instant_and_any_day_can_be_named(micros: i64, days: i32) {
+            let (time, day) = (Timestamp::from_micros(micros), Date::from_days(days));
+            prop_assert!(!time.to_string().is_empty() && !day.to_string().is_empty());
+            prop_assert_eq!(time.date().as_days(), i32::try_from(micros.div_euclid(MICROS_PER_DAY)).unwrap());
+            prop_assert!(days > 0 || day.start() <= Timestamp::from_micros(0));
+        }
+
+        #[test]
+        fn any_text_is_a_time_or_an_error(text in ".{0,40}|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\\.[0-9]{0,12})?(Z|[+-][0-9]{2}:[0-9]{2})") {
+            if let Ok(time) = text.parse::<Timestamp>() {
+                prop_assert_eq!(time.to_string().parse::<Timestamp>(), Ok(time));
+            }
+            if let Ok(day) = text.parse::<Date>() {
+                prop_assert_eq!(day.to_string().parse::<Date>(), Ok(day));
+            }
+        }
+
         #[test]
         fn a_day_contains_its_instant_also_before_1970(micros in -60_000_000_000_000_000_i64..60_000_000_000_000_000) {
             let time = Timestamp::from_micros(micros);

@@ -254,6 +254,30 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_a_code_that_prints_as_it_was_read_or_an_error(text in ".{0,50}|[!-~]{1,40}") {
+            if let Ok(unit) = text.parse::<Unit>() {
+                proptest::prop_assert_eq!(unit.code(), &text);
+                proptest::prop_assert_eq!(unit.conversion_to(&unit), Some(Conversion { factor: 1.0, offset: 0.0 }));
+            }
+            if let Some(unit) = Unit::from_label(&text) {
+                proptest::prop_assert!(known(unit.code()).is_some());
+            }
+        }
+    }
+
+    #[test]
+    fn a_conversion_there_and_back_changes_nothing() {
+        for from in KNOWN {
+            for to in KNOWN.iter().filter(|to| to.base.0 == from.base.0) {
+                let there = convert(12.5, from.code, to.code).unwrap();
+                let back = convert(there, to.code, from.code).unwrap();
+                assert!((back - 12.5).abs() < 1e-9, "{} to {} and back: {back}", from.code, to.code);
+            }
+        }
+    }
+
     #[test]
     fn err_codes_with_spaces_or_nothing() {
         for text in ["", "a b", "°C"] {

@@ -59,3 +59,16 @@ impl FromStr for Visibility {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_classes_are_inverse() {
+        for class in [Visibility::Public, Visibility::Internal, Visibility::Personal] {
+            assert_eq!(class.to_string().parse(), Ok(class));
+        }
+        assert!("".parse::<Visibility>().is_err());
+    }
+}
