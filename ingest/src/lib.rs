@@ -6,6 +6,7 @@
 //! Transports know [`message::Intake`] and nothing behind it. Dialects and normalisation are pure functions.
 
 pub mod dialect;
+mod frame;
 pub mod message;
 mod metrics;
 pub mod mqtt;

@@ -38,3 +38,16 @@ impl IngestMetrics {
         self.quarantined.get_or_create(&[("reason", reason)]).inc();
     }
 }
+
+#[cfg(test)]
+impl IngestMetrics {
+    pub(crate) fn quarantined(&self, reason: &'static str) -> u64 {
+        self.quarantined.get_or_create(&[("reason", reason)]).get()
+    }
+
+    pub(crate) fn all_events(&self) -> u64 {
+        use crate::dialect::EventKind::*;
+        let kinds = [Join, Status, Ack, TxAck, Log, Location, Integration, Downlink, NormalizedUplink, Other];
+        kinds.iter().map(|kind| self.events.get_or_create(&[("kind", kind.as_str())]).get()).sum()
+    }
+}

@@ -9,21 +9,21 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use stadtwarte_model::entity::Device;
 use stadtwarte_model::quarantine::{QuarantineReason, Verdict};
-use stadtwarte_model::uplink::EventTime;
-use stadtwarte_model::{DevEui, Reading, Uplink, Visibility};
-use stadtwarte_store::{AppendError, Appended, Entry, NewObservation, RegistryState, Store, UplinkRow};
+use stadtwarte_model::{Uplink, Visibility};
+use stadtwarte_store::{AppendError, Appended, Entry, RegistryState, Store};
 
 use crate::dialect::{self, Dialect, Parsed};
+use crate::frame::Frame;
 use crate::message::{Intake, Message, Receipt, Refusal};
 use crate::metrics::IngestMetrics;
 use crate::normalise::{Catalogue, Normalised, normalise};
 use crate::provision::{self, Sighting};
-use crate::seen::SeenFields;
+use crate::seen::{Example, SeenFields};
 
-/// Of a message larger than this only the beginning is kept; transports refuse such messages long before.
-const MAX_ENTRY_BYTES: usize = 4 << 20;
+/// A larger message is not read, and only its beginning is kept: what is made of a message can take several times its size, and the
+/// log takes records of 16 MiB. Transports refuse such messages unless their settings are changed.
+const MAX_MESSAGE_BYTES: usize = 2 << 20;
 
 /// How many unknown fields are remembered as already exemplified.
 const MAX_SEEN_FIELDS: usize = 10_000;
@@ -55,22 +55,13 @@ pub struct Pipeline {
 }
 
 /// A message after everything that needs no registry.
-enum Understood {
+enum Understood<'c> {
     /// Not an uplink, and nothing to store.
     Event,
-    /// Not understood at all.
+    /// Not understood, or not to be believed.
     Foreign(Message, Verdict),
     /// An uplink with what was read from it.
-    Uplink(Box<Frame>),
-}
-
-struct Frame {
-    message: Message,
-    dialect: Dialect,
-    uplink: Uplink,
-    event_time: EventTime,
-    normalised: Normalised,
-    profile: String,
+    Uplink(Box<Frame<'c>>),
 }
 
 impl Pipeline {
@@ -94,14 +85,21 @@ impl Pipeline {
         receipts
     }
 
-    fn understand(&self, registry: &RegistryState, message: Message) -> Understood {
+    fn understand(&self, registry: &RegistryState, message: Message) -> Understood<'_> {
+        if message.payload.len() > MAX_MESSAGE_BYTES {
+            let detail = format!("{} bytes; the first {MAX_MESSAGE_BYTES} are kept", message.payload.len());
+            return Understood::Foreign(message, Verdict { reason: QuarantineReason::Oversized, detail, dev_eui: None });
+        }
         let dialect = self.options.dialects.get(message.source.as_ref()).copied().unwrap_or_default();
         match dialect::parse(dialect, &message.topic, &message.payload) {
             Ok((_, Parsed::Event(event))) => {
                 self.metrics.count_event(event.kind.as_str());
                 Understood::Event
             }
-            Ok((dialect, Parsed::Uplink(uplink))) => self.read(registry, message, dialect, *uplink),
+            Ok((dialect, Parsed::Uplink(uplink))) => match unbelievable(&message, &uplink) {
+                Some(verdict) => Understood::Foreign(message, verdict),
+                None => Understood::Uplink(Box::new(self.read(registry, message, dialect, *uplink))),
+            },
             Err(error) => {
                 let verdict = Verdict { reason: error.reason(), detail: error.to_string(), dev_eui: None };
                 Understood::Foreign(message, verdict)
@@ -109,12 +107,7 @@ impl Pipeline {
         }
     }
 
-    fn read(&self, registry: &RegistryState, message: Message, dialect: Dialect, uplink: Uplink) -> Understood {
-        if message.retained && uplink.times.network_server.or(uplink.times.reported).is_none() {
-            let detail = "a retained message without a time of its own is a snapshot, not an event".to_owned();
-            let verdict = Verdict { reason: QuarantineReason::Retained, detail, dev_eui: Some(uplink.device.dev_eui) };
-            return Understood::Foreign(message, verdict);
-        }
+    fn read(&self, registry: &RegistryState, message: Message, dialect: Dialect, uplink: Uplink) -> Frame<'_> {
         let event_time = uplink.times.event_time(message.received_at);
         let registered = registry.devices.get(&uplink.device.dev_eui).and_then(|device| self.catalogue.profile(&device.profile));
         let profile = registered.unwrap_or_else(|| self.catalogue.profile_for(&uplink.device, uplink.object.as_ref()));
@@ -123,21 +116,19 @@ impl Pipeline {
         } else {
             normalise(&self.catalogue, profile, &uplink, event_time, message.received_at)
         };
-        let profile = profile.name.clone();
-        Understood::Uplink(Box::new(Frame { message, dialect, uplink, event_time, normalised, profile }))
+        Frame { message, dialect, uplink, event_time, normalised, profile }
     }
 
     /// Registers everything that this batch is the first to mention, in one transaction.
-    async fn register_missing(&self, registry: Arc<RegistryState>, understood: &[Understood]) -> Result<Arc<RegistryState>, Refusal> {
+    async fn register_missing(&self, registry: Arc<RegistryState>, understood: &[Understood<'_>]) -> Result<Arc<RegistryState>, Refusal> {
         let frames = understood.iter().filter_map(|understood| match understood {
             Understood::Uplink(frame) => Some(frame),
             Understood::Event | Understood::Foreign(..) => None,
         });
-        let known = |eui: &DevEui| registry.devices.contains_key(eui);
         let missing: Vec<Sighting> = frames
-            .filter(|frame| self.options.provision || known(&frame.uplink.device.dev_eui))
+            .filter(|frame| self.options.provision || registry.devices.contains_key(&frame.uplink.device.dev_eui))
+            .filter(|frame| frame.is_new(&registry))
             .map(|frame| frame.sighting())
-            .filter(|sighting| provision::is_incomplete(&registry, sighting))
             .collect();
         if missing.is_empty() {
             return Ok(registry);
@@ -158,96 +149,72 @@ impl Pipeline {
         }
     }
 
-    async fn hand_over(&self, registry: &RegistryState, understood: Understood) -> Receipt {
-        let entry = match understood {
+    async fn hand_over(&self, registry: &RegistryState, understood: Understood<'_>) -> Receipt {
+        let (is_repeat, entry, example) = match understood {
             Understood::Event => return futures::future::ready(Ok(())).boxed(),
-            Understood::Foreign(message, verdict) => foreign_entry(&message, verdict),
-            Understood::Uplink(frame) => self.uplink_entry(registry, *frame),
+            Understood::Foreign(message, verdict) => {
+                let is_repeat = message.is_repeat || dialect::names_itself(&message.payload);
+                (is_repeat, foreign_entry(message, verdict), None)
+            }
+            Understood::Uplink(frame) => {
+                let is_repeat = frame.message.is_repeat;
+                let (entry, example) = frame.into_entry(registry, &self.seen);
+                (is_repeat, entry, example)
+            }
         };
-        if let Some(verdict) = &entry.verdict {
-            self.metrics.count_quarantined(verdict.reason.as_str());
-        }
-        let (stored, observations) = (entry.uplink.is_some(), entry.observations.len());
-        match self.store.append(entry).await {
+        let tally = Tally::of(&entry, &self.metrics, example);
+        // Two calls with two kinds of future, hence the boxes.
+        let queued = if is_repeat {
+            self.store.append_repeat(entry).await.map(FutureExt::boxed)
+        } else {
+            self.store.append(entry).await.map(FutureExt::boxed)
+        };
+        match queued {
             Err(error) => futures::future::ready(Err(refusal(error))).boxed(),
-            Ok(outcome) => {
-                let metrics = Arc::clone(&self.metrics);
-                async move {
-                    match outcome.await {
-                        Ok(Appended::Stored(_)) if stored => metrics.count_stored(observations),
-                        Ok(_) => {}
-                        Err(error) => return Err(refusal(error)),
-                    }
-                    Ok(())
-                }
-                .boxed()
-            }
+            Ok(outcome) => async move { outcome.await.map(|appended| tally.count(appended)).map_err(refusal) }.boxed(),
         }
+    }
+}
+
+/// What is counted and remembered once an entry is on disk.
+struct Tally {
+    metrics: Arc<IngestMetrics>,
+    uplink: bool,
+    observations: usize,
+    quarantined: Option<QuarantineReason>,
+    example: Option<Example>,
+}
+
+impl Tally {
+    fn of(entry: &Entry, metrics: &Arc<IngestMetrics>, example: Option<Example>) -> Self {
+        let quarantined = entry.verdict.as_ref().map(|verdict| verdict.reason);
+        Self { metrics: Arc::clone(metrics), uplink: entry.uplink.is_some(), observations: entry.observations.len(), quarantined, example }
     }
 
-    fn uplink_entry(&self, registry: &RegistryState, frame: Frame) -> Entry {
-        let device = registry.devices.get(&frame.uplink.device.dev_eui).cloned();
-        let position = frame.position(registry, device.as_deref());
-        let observations = match &device {
-            Some(device) => {
-                frame.normalised.readings.iter().filter_map(|reading| observation(registry, device, reading, position)).collect()
-            }
-            None => Vec::new(),
-        };
-        let verdict = self.verdict(&frame, device.is_some());
-        let raw = if verdict.is_some() { beginning(&frame.message.payload) } else { Vec::new() };
-        Entry {
-            source: frame.message.source.to_string(),
-            topic: frame.message.topic.clone(),
-            received_at: frame.message.received_at,
-            observations,
-            verdict,
-            raw,
-            uplink: Some(frame.into_row()),
+    fn count(self, appended: Appended) {
+        let Appended::Stored(_) = appended else { return };
+        if let Some(reason) = self.quarantined {
+            self.metrics.count_quarantined(reason.as_str());
+        }
+        if self.uplink {
+            self.metrics.count_stored(self.observations);
+        }
+        if let Some(example) = self.example {
+            example.keep();
         }
     }
+}
 
-    /// What is to be said against a message, the gravest first.
-    fn verdict(&self, frame: &Frame, registered: bool) -> Option<Verdict> {
-        let (uplink, normalised) = (&frame.uplink, &frame.normalised);
-        let dev_eui = uplink.device.dev_eui;
-        let verdict = |reason, detail: String| Some(Verdict { reason, detail, dev_eui: Some(dev_eui) });
-        let object_is_empty = uplink.object.as_ref().is_none_or(serde_json::Map::is_empty);
-        if !registered {
-            return verdict(
-                QuarantineReason::UnknownDevice,
-                format!("device {dev_eui} is not registered, and the settings forbid adding it"),
-            );
-        }
-        if uplink.encrypted {
-            return verdict(QuarantineReason::Encrypted, "the payload is encrypted end to end".to_owned());
-        }
-        if object_is_empty && !uplink.frm_payload.is_empty() {
-            return verdict(QuarantineReason::Undecoded, "the network server sent no decoded object".to_owned());
-        }
-        if normalised.readings.is_empty() && normalised.unreadable.is_empty() && !normalised.unknown_fields.is_empty() {
-            let fields = normalised.unknown_fields.join(", ");
-            return verdict(QuarantineReason::NothingUnderstood, format!("profile {} knows none of the fields {fields}", frame.profile));
-        }
-        if !normalised.unreadable.is_empty() {
-            let problems: Vec<String> =
-                normalised.unreadable.iter().map(|problem| format!("{}: {}", problem.path, problem.detail)).collect();
-            return verdict(QuarantineReason::UnreadableValue, problems.join("; "));
-        }
-        if normalised.truncated {
-            let kept = normalised.readings.len();
-            return verdict(QuarantineReason::TooManyReadings, format!("the first {kept} readings were stored"));
-        }
-        let new: Vec<&str> =
-            normalised.unknown_fields.iter().filter(|field| self.seen.is_new(&frame.profile, field)).map(String::as_str).collect();
-        if new.is_empty() {
-            return None;
-        }
-        verdict(
-            QuarantineReason::UnknownField,
-            format!("profile {} does not know {}; kept once as an example", frame.profile, new.join(", ")),
-        )
+/// Why an uplink, though well-formed, tells of nothing that happened now.
+fn unbelievable(message: &Message, uplink: &Uplink) -> Option<Verdict> {
+    let verdict = |reason, detail: &str| Some(Verdict { reason, detail: detail.to_owned(), dev_eui: Some(uplink.device.dev_eui) });
+    if uplink.simulated {
+        return verdict(QuarantineReason::Simulated, "an operator simulated it in the network server; no device sent it");
     }
+    if message.retained && uplink.times.network_server.or(uplink.times.reported).is_none() {
+        return verdict(QuarantineReason::Retained, "a retained message without a time of its own is a snapshot, not an event");
+    }
+    None
 }
 
 impl Intake for Pipeline {
@@ -256,81 +223,18 @@ impl Intake for Pipeline {
     }
 }
 
-impl Frame {
-    fn sighting(&self) -> Sighting {
-        Sighting {
-            description: self.uplink.device.clone(),
-            profile: self.profile.clone(),
-            source: Arc::clone(&self.message.source),
-            position: self.normalised.position,
-            readings: self.normalised.readings.clone(),
-            received_at: self.message.received_at,
-        }
-    }
-
-    /// Where the readings were taken: what the device itself says, else where it is registered, else what the network server says.
-    fn position(&self, registry: &RegistryState, device: Option<&Device>) -> Option<stadtwarte_model::Position> {
-        let registered = || {
-            let thing = registry.things.get(&device?.thing_id)?;
-            registry.location_of(thing).map(|location| location.position)
-        };
-        self.normalised.position.or_else(registered).or(self.uplink.device.position)
-    }
-
-    fn into_row(self) -> UplinkRow {
-        let Self { uplink, dialect, event_time, .. } = self;
-        UplinkRow {
-            dialect: dialect.name().to_owned(),
-            dev_eui: uplink.device.dev_eui,
-            deduplication_id: uplink.deduplication_id,
-            session: uplink.session,
-            f_cnt: uplink.f_cnt,
-            f_port: uplink.f_port,
-            confirmed: uplink.confirmed,
-            event_time: event_time.time,
-            time_source: event_time.source,
-            gateway_time: uplink.times.gateway,
-            server_time: uplink.times.network_server,
-            payload: uplink.frm_payload,
-            object: uplink.object.map(|object| serde_json::Value::Object(object).to_string()),
-            receptions: uplink.receptions,
-            radio: uplink.radio,
-            warnings: uplink.warnings,
-        }
-    }
-}
-
-fn observation(
-    registry: &RegistryState,
-    device: &Device,
-    reading: &Reading,
-    position: Option<stadtwarte_model::Position>,
-) -> Option<NewObservation> {
-    Some(NewObservation {
-        datastream_id: provision::datastream_of(registry, device, reading)?,
-        phenomenon_time: reading.phenomenon_time,
-        phenomenon_end: None,
-        result_time: None,
-        value: reading.value.clone(),
-        quality: reading.quality,
-        position,
-    })
-}
-
-fn foreign_entry(message: &Message, verdict: Verdict) -> Entry {
+fn foreign_entry(message: Message, verdict: Verdict) -> Entry {
+    let Message { source, topic, mut payload, received_at, .. } = message;
+    payload.truncate(MAX_MESSAGE_BYTES);
     Entry {
-        source: message.source.to_string(),
-        topic: message.topic.clone(),
-        received_at: message.received_at,
+        source: source.to_string(),
+        topic,
+        received_at,
         uplink: None,
         observations: Vec::new(),
         verdict: Some(verdict),
-        raw: beginning(&message.payload),
+        raw: payload.to_vec(),
     }
-}
-
-fn beginning(payload: &[u8]) -> Vec<u8> {
-    payload[..payload.len().min(MAX_ENTRY_BYTES)].to_vec()
 }
 
 fn refusal(error: AppendError) -> Refusal {
@@ -339,3 +243,6 @@ fn refusal(error: AppendError) -> Refusal {
         _ => Refusal::Retry,
     }
 }
+
+#[cfg(test)]
+mod tests;

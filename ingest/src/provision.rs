@@ -15,6 +15,9 @@ use crate::normalise::{Catalogue, Profile, ThingKind};
 /// Tags of the network server that are facts about the place and may be published.
 const PUBLIC_TAGS: [&str; 10] = ["site", "district", "street", "address", "place", "area", "quarter", "stadtteil", "strasse", "ort"];
 
+/// Longest name, model or tag that is registered, in characters.
+const MAX_TEXT_CHARS: usize = 200;
+
 /// One device as a message describes it, with what was read from the message.
 #[derive(Debug, Clone)]
 pub(crate) struct Sighting {
@@ -26,16 +29,20 @@ pub(crate) struct Sighting {
     pub received_at: Timestamp,
 }
 
-/// Whether the registry lacks anything that this sighting needs.
-pub(crate) fn is_incomplete(registry: &RegistryState, sighting: &Sighting) -> bool {
-    let Some(device) = registry.devices.get(&sighting.description.dev_eui) else { return true };
-    lacks_place(registry, device.thing_id, sighting)
-        || sighting.readings.iter().any(|reading| datastream_of(registry, device, reading).is_none())
+/// Whether the registry lacks anything that readings of this device at this place need.
+pub(crate) fn is_incomplete(
+    registry: &RegistryState,
+    description: &DeviceDescription,
+    position: Option<Position>,
+    readings: &[Reading],
+) -> bool {
+    let Some(device) = registry.devices.get(&description.dev_eui) else { return true };
+    (position.or(description.position).is_some() && lacks_place(registry, device.thing_id))
+        || readings.iter().any(|reading| datastream_of(registry, device, reading).is_none())
 }
 
-fn lacks_place(registry: &RegistryState, thing_id: ThingId, sighting: &Sighting) -> bool {
-    let known = registry.things.get(&thing_id).is_some_and(|thing| thing.location_id.is_some());
-    !known && place_of(sighting).is_some()
+fn lacks_place(registry: &RegistryState, thing_id: ThingId) -> bool {
+    registry.things.get(&thing_id).is_none_or(|thing| thing.location_id.is_none())
 }
 
 fn place_of(sighting: &Sighting) -> Option<Position> {
@@ -69,7 +76,7 @@ pub(crate) fn register(
         Some(device) => Arc::clone(device),
         None => register_device(registry, catalogue, class, sighting)?,
     };
-    if let Some(position) = place_of(sighting).filter(|_| lacks_place(registry.state(), device.thing_id, sighting)) {
+    if let Some(position) = place_of(sighting).filter(|_| lacks_place(registry.state(), device.thing_id)) {
         registry.move_thing(device.thing_id, position, sighting.received_at)?;
     }
     for reading in &sighting.readings {
@@ -88,11 +95,11 @@ fn register_device(
     let description = &sighting.description;
     let thing_id = registry.add_thing(thing_of(catalogue, profile, class, sighting), sighting.received_at)?;
     let model = description.profile.clone().unwrap_or_else(|| profile.name.clone());
-    let sensor_id = registry
-        .ensure_sensor(&without_identifier(&model, description.dev_eui).unwrap_or_else(|| profile.name.clone()), &profile.datasheet)?;
+    let sensor_id =
+        registry.ensure_sensor(&publishable(&model, description.dev_eui).unwrap_or_else(|| profile.name.clone()), &profile.datasheet)?;
     registry.add_device(NewDevice {
         dev_eui: description.dev_eui,
-        name: description.name.clone().unwrap_or_else(|| description.dev_eui.to_string()),
+        name: description.name.as_deref().and_then(tidy).unwrap_or_else(|| description.dev_eui.to_string()),
         thing_id,
         sensor_id,
         profile: profile.name.clone(),
@@ -110,14 +117,14 @@ fn thing_of(catalogue: &Catalogue, profile: &Profile, class: Visibility, sightin
     let kind = tag("kind").and_then(|kind| kind.parse::<ThingKind>().ok()).unwrap_or(hint.kind);
     let wanted = tag("visibility").and_then(|class| class.parse().ok()).unwrap_or(class);
     let public_tags = PUBLIC_TAGS.iter().filter_map(|name| {
-        let value = without_identifier(tag(name)?, description.dev_eui)?;
+        let value = publishable(tag(name)?, description.dev_eui)?;
         Some(((*name).to_owned(), Value::String(value)))
     });
     NewThing {
-        name: description.name.as_deref().and_then(|name| without_identifier(name, description.dev_eui)).or_else(|| untitled(profile)),
+        name: description.name.as_deref().and_then(|name| publishable(name, description.dev_eui)).or_else(|| untitled(profile)),
         description: profile.title.clone(),
         kind: kind.as_str().to_owned(),
-        visibility: wanted.stricter(hint.visibility),
+        visibility: wanted.stricter(class).stricter(hint.visibility),
         properties: public_tags.collect::<Map<_, _>>(),
         position: place_of(sighting),
     }
@@ -129,12 +136,17 @@ fn untitled(profile: &Profile) -> Option<String> {
 
 /// A text that may be published: `None` when it contains the device identifier in any spelling. Network servers name devices
 /// `eui-24e124...` by default, and device identifiers never leave through a public door.
-fn without_identifier(text: &str, dev_eui: DevEui) -> Option<String> {
+fn publishable(text: &str, dev_eui: DevEui) -> Option<String> {
     let digits: String = text.chars().filter(char::is_ascii_hexdigit).collect::<String>().to_ascii_lowercase();
     let identifier = dev_eui.to_string();
-    // The last eight digits alone single a device out among those of one maker.
-    let hidden = digits.contains(&identifier[8..]) || text.trim().is_empty();
-    (!hidden).then(|| text.trim().to_owned())
+    // The last eight digits alone single a device out among those of one maker. Asked of the whole text: a part can give it away, too.
+    if digits.contains(&identifier[8..]) { None } else { tidy(text) }
+}
+
+/// A text from outside as it is registered: one line, at most [`MAX_TEXT_CHARS`]; `None` when nothing is left.
+fn tidy(text: &str) -> Option<String> {
+    let line: String = text.trim().chars().take(MAX_TEXT_CHARS).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    Some(line.trim().to_owned()).filter(|line| !line.is_empty())
 }
 
 fn register_datastream(registry: &mut RegistryWriter<'_>, catalogue: &Catalogue, device: &Device, reading: &Reading) -> Result<(), Error> {
@@ -178,14 +190,72 @@ fn register_datastream(registry: &mut RegistryWriter<'_>, catalogue: &Catalogue,
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    const EUI: DevEui = DevEui::from_bytes([0x24, 0xe1, 0x24, 0xaa, 0xbb, 0xcc, 0xdd, 0x01]);
 
     #[test]
     fn names_that_give_the_device_away_are_not_published() {
-        let eui = DevEui::from_bytes([0x24, 0xe1, 0x24, 0xaa, 0xbb, 0xcc, 0xdd, 0x01]);
-        for name in ["eui-24e124aabbccdd01", "24-E1-24-AA-BB-CC-DD-01", "EM300 BBCCDD01", "  ", "sensor_bb:cc:dd:01"] {
-            assert_eq!(without_identifier(name, eui), None, "{name}");
+        let beyond_the_cut = format!("{}bbccdd01", "x".repeat(MAX_TEXT_CHARS - 4));
+        for name in ["eui-24e124aabbccdd01", "24-E1-24-AA-BB-CC-DD-01", "EM300 BBCCDD01", "  ", "sensor_bb:cc:dd:01", &beyond_the_cut] {
+            assert_eq!(publishable(name, EUI), None, "{name}");
         }
-        assert_eq!(without_identifier(" Luftgüte Marktplatz 2 ", eui), Some("Luftgüte Marktplatz 2".to_owned()));
+        assert_eq!(publishable(" Luftgüte Marktplatz 2 ", EUI), Some("Luftgüte Marktplatz 2".to_owned()));
+    }
+
+    proptest! {
+        #[test]
+        fn no_spelling_of_the_identifier_is_published(bytes: [u8; 8], before in ".{0,20}", after in ".{0,20}", separator in "[-: _.]?", is_upper: bool) {
+            let eui = DevEui::from_bytes(bytes);
+            let spelled: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            let spelled = spelled.join(&separator);
+            let spelled = if is_upper { spelled.to_uppercase() } else { spelled };
+            prop_assert_eq!(publishable(&format!("{before}{spelled}{after}"), eui), None);
+        }
+    }
+
+    #[test]
+    fn texts_from_outside_are_registered_as_one_line_of_bounded_length() {
+        for (text, expected) in [
+            ("a\u{0}b\r\nc", Some("a b  c".to_owned())),
+            ("\u{0}\t", None),
+            ("", None),
+            (&"ü".repeat(1_000_000), Some("ü".repeat(MAX_TEXT_CHARS))),
+        ] {
+            assert_eq!(tidy(text), expected);
+        }
+    }
+
+    #[test]
+    fn a_tag_can_make_a_thing_stricter_but_not_more_open_than_the_settings() {
+        let catalogue = Catalogue::built_in().unwrap_or_else(|errors| panic!("{errors}"));
+        for (class, tag, expected) in [
+            (Visibility::Internal, "public", Visibility::Internal),
+            (Visibility::Public, "internal", Visibility::Internal),
+            (Visibility::Public, "everybody", Visibility::Public),
+        ] {
+            let description = DeviceDescription {
+                dev_eui: EUI,
+                join_eui: None,
+                name: None,
+                profile: None,
+                brand_model: None,
+                application: None,
+                tags: [("visibility".to_owned(), tag.to_owned())].into(),
+                position: None,
+            };
+            let sighting = Sighting {
+                description,
+                profile: "default".to_owned(),
+                source: "test".into(),
+                position: None,
+                readings: Vec::new(),
+                received_at: Timestamp::from_millis(0),
+            };
+            let thing = thing_of(&catalogue, catalogue.default_profile(), class, &sighting);
+            assert_eq!(thing.visibility, expected, "{class} {tag}");
+        }
     }
 }

@@ -34,10 +34,12 @@ pub enum QuarantineReason {
     Oversized,
     /// A retained message: a snapshot without a time of its own, not a new event.
     Retained,
+    /// An operator simulated the uplink in the network server; no device sent it.
+    Simulated,
 }
 
 impl QuarantineReason {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::UnknownMessage,
         Self::Malformed,
         Self::UnknownDevice,
@@ -49,6 +51,7 @@ impl QuarantineReason {
         Self::TooManyReadings,
         Self::Oversized,
         Self::Retained,
+        Self::Simulated,
     ];
 
     /// Its name as stored.
@@ -66,6 +69,7 @@ impl QuarantineReason {
             Self::TooManyReadings => "too_many_readings",
             Self::Oversized => "oversized",
             Self::Retained => "retained",
+            Self::Simulated => "simulated",
         }
     }
 }
@@ -93,4 +97,17 @@ pub struct Verdict {
     pub detail: String,
     /// The device, where it could be told.
     pub dev_eui: Option<DevEui>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_reasons_are_inverse() {
+        for reason in QuarantineReason::ALL {
+            assert_eq!(reason.to_string().parse(), Ok(reason));
+        }
+        assert!("retaine".parse::<QuarantineReason>().is_err());
+    }
 }

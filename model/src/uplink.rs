@@ -81,6 +81,8 @@ pub struct UplinkTimes {
     pub gateway: Option<Timestamp>,
     /// The time the network server itself chose as the uplink's, where it chooses one.
     pub reported: Option<Timestamp>,
+    /// Whether a clock that ought to be right stood before there was LoRaWAN, so that its time was left out.
+    pub has_unset_clock: bool,
 }
 
 /// Which clock an event time was taken from.
@@ -157,7 +159,8 @@ impl UplinkTimes {
         };
         let suspect = |time: Option<Timestamp>| time.is_some_and(|time| !near_server(time));
         let future = |time: Option<Timestamp>| time.is_some_and(|time| !plausible(&time));
-        let clock_suspect = suspect(self.gateway) || [self.gps, self.network_server, self.reported].into_iter().any(future);
+        let clock_suspect =
+            self.has_unset_clock || suspect(self.gateway) || [self.gps, self.network_server, self.reported].into_iter().any(future);
         let chosen = |time, source| EventTime { time, source, clock_suspect };
         if let Some(gps) = self.gps.filter(plausible) {
             return chosen(gps, TimeSource::Gps);
@@ -202,7 +205,42 @@ pub struct Reception {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    fn any_time() -> impl Strategy<Value = Option<Timestamp>> {
+        let near = -200_000_000_000..200_000_000_000_i64;
+        proptest::option::of(prop_oneof![any::<i64>(), near].prop_map(Timestamp::from_micros))
+    }
+
+    proptest! {
+        #[test]
+        fn an_uplinks_time_is_one_that_was_reported_or_that_of_receipt_and_never_in_the_future(
+            gps in any_time(), network_server in any_time(), gateway in any_time(), reported in any_time(), has_unset_clock: bool,
+        ) {
+            let received = Timestamp::from_micros(0);
+            let times = UplinkTimes { gps, network_server, gateway, reported, has_unset_clock };
+            let chosen = times.event_time(received);
+            prop_assert!(chosen.time.as_micros() <= FUTURE_TOLERANCE_MICROS);
+            let source = match chosen.source {
+                TimeSource::Gps => gps,
+                TimeSource::NetworkServer => network_server.or(reported),
+                TimeSource::Gateway => gateway,
+                TimeSource::Received => Some(received),
+                TimeSource::Payload => None,
+            };
+            prop_assert_eq!(source, Some(chosen.time));
+            prop_assert!(chosen.clock_suspect || !has_unset_clock);
+        }
+    }
+
+    #[test]
+    fn names_and_time_sources_are_inverse() {
+        for source in [TimeSource::Payload, TimeSource::Gps, TimeSource::NetworkServer, TimeSource::Gateway, TimeSource::Received] {
+            assert_eq!(source.to_string().parse(), Ok(source));
+        }
+    }
 
     #[allow(clippy::unnecessary_wraps, reason = "the table below wants options")]
     fn at(seconds: i64) -> Option<Timestamp> {
@@ -233,6 +271,7 @@ mod tests {
                 TimeSource::NetworkServer,
                 false,
             ),
+            ("server never set", UplinkTimes { has_unset_clock: true, ..none }, 10_000, TimeSource::Received, true),
             ("server in the future", UplinkTimes { network_server: at(20_000), ..none }, 10_000, TimeSource::Received, true),
         ];
         for (name, times, seconds, source, clock_suspect) in cases {

@@ -12,7 +12,7 @@ use stadtwarte_model::LogSequence;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::Counters;
-use crate::dedup::{Identity, Keys, Known, Window};
+use crate::dedup::{Foreign, Identity, Keys, Known, Window};
 use crate::entry::{Appended, Entry};
 use crate::error::AppendError;
 use crate::state::{Group, State};
@@ -21,8 +21,16 @@ use crate::wal::{GroupError, MAX_PAYLOAD_BYTES, Record, Wal};
 /// Answers one appended entry.
 pub(crate) type Answer = oneshot::Sender<Result<Appended, AppendError>>;
 
+/// One entry on its way into the log.
+pub(crate) struct Submission {
+    pub entry: Box<Entry>,
+    /// Whether an equal entry that is stored already is this one.
+    pub is_repeat: bool,
+    pub answer: Answer,
+}
+
 pub(crate) enum Command {
-    Append(Box<Entry>, Answer),
+    Append(Submission),
     /// Begin a new segment and set the hot rows aside; answers with the last record before the cut.
     Seal(oneshot::Sender<LogSequence>),
 }
@@ -47,7 +55,7 @@ impl Committer {
             let mut next = Some(command);
             while let Some(command) = next {
                 match command {
-                    Command::Append(entry, answer) => group.push((entry, answer)),
+                    Command::Append(submission) => group.push(submission),
                     Command::Seal(answer) => seals.push(answer),
                 }
                 // A seal ends the group: what is queued behind it belongs after the cut.
@@ -63,18 +71,18 @@ impl Committer {
         }
     }
 
-    fn commit(&mut self, group: Vec<(Box<Entry>, Answer)>) {
+    fn commit(&mut self, group: Vec<Submission>) {
         if group.is_empty() {
             return;
         }
         if self.poisoned {
-            return answer_all(group.into_iter().map(|(_, answer)| (answer, Err(AppendError::Poisoned))));
+            return answer_all(group.into_iter().map(|submission| (submission.answer, Err(AppendError::Poisoned))));
         }
         let first = self.wal.next();
         let mut records = Vec::with_capacity(group.len());
         let mut answers = Vec::with_capacity(group.len());
-        for (entry, answer) in group {
-            answers.push((answer, self.stage(*entry, &mut records)));
+        for Submission { entry, is_repeat, answer } in group {
+            answers.push((answer, self.stage(*entry, is_repeat, &mut records)));
         }
         let outcome = self.wal.commit().map_err(|error| self.failed(error)).and_then(|()| self.publish(records));
         if let Err(error) = outcome {
@@ -91,9 +99,9 @@ impl Committer {
     }
 
     /// Frames one entry, unless it is known already.
-    fn stage(&mut self, mut entry: Entry, records: &mut Vec<Record>) -> Result<Appended, AppendError> {
+    fn stage(&mut self, mut entry: Entry, is_repeat: bool, records: &mut Vec<Record>) -> Result<Appended, AppendError> {
         let keys = keys_of(&entry);
-        let duplicate_of = match keys.map(|keys| self.window.check(keys)) {
+        let duplicate_of = match keys.map(|keys| self.window.check(keys, is_repeat)) {
             Some(Known::SameMessage(sequence)) => {
                 self.counters.redelivered.add(1);
                 return Ok(Appended::Redelivered(sequence));
@@ -176,7 +184,10 @@ impl Committer {
 }
 
 fn keys_of(entry: &Entry) -> Option<Keys> {
-    let uplink = entry.uplink.as_ref()?;
+    let Some(uplink) = &entry.uplink else {
+        let foreign = Foreign { source: &entry.source, topic: &entry.topic, raw: &entry.raw };
+        return entry.verdict.is_some().then(|| foreign.keys());
+    };
     let identity = Identity {
         source: &entry.source,
         deduplication_id: uplink.deduplication_id.as_deref(),
@@ -185,8 +196,10 @@ fn keys_of(entry: &Entry) -> Option<Keys> {
         f_cnt: uplink.f_cnt,
         f_port: uplink.f_port,
         payload: &uplink.payload,
+        event_time: uplink.event_time,
+        time_source: uplink.time_source,
     };
-    Some(identity.keys())
+    identity.keys()
 }
 
 /// Puts a record that was read back from the log into the window.

@@ -2,21 +2,49 @@
 //!
 //! | met again | key | consequence |
 //! |---|---|---|
-//! | the same message: MQTT redelivery, webhook retry | source and the network server's id; without one, source and frame | not stored again |
-//! | the same frame: another network server, another gateway's copy | device, session, counter, port, payload | uplink kept with `duplicate_of`, readings not stored again |
+//! | the same message: MQTT redelivery, webhook retry | source and the network server's id; without one, source, frame and the time it states | not stored again |
+//! | the same frame within a day: another network server, another gateway's copy | device, session, counter, port, payload | uplink kept with `duplicate_of`, readings not stored again |
+//! | a message that tells itself from no other: not understood, or an uplink with neither id, counter nor time | source, topic and bytes; source and frame | not stored again when the sender says that it may have sent it before |
+//!
+//! The bound of a day is there because counters begin again: a device that is activated by personalisation has the same session for
+//! ever, and after a reset an equal payload under an equal counter is news. Days are those of the event time in UTC, and the days before
+//! and after count, so a copy is recognised for at least 24 and at most 48 hours.
 //!
 //! Keys are 64-bit hashes (BLAKE3, truncated). At the default of two million keys the chance that a new message is mistaken for an
 //! old one is 2e6 / 2^64, about 1e-13.
 
 use std::collections::HashMap;
 
-use stadtwarte_model::{DevEui, LogSequence};
+use stadtwarte_model::uplink::TimeSource;
+use stadtwarte_model::{DevEui, LogSequence, Timestamp};
 
-/// The two keys of one uplink.
+/// What one message is recognised by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Keys {
     message: u64,
+    /// `None` for what is no frame, or one that cannot be told from others.
+    frame: Option<FrameKey>,
+    /// Whether an equal message can just as well be a new one.
+    is_anonymous: bool,
+}
+
+/// A frame and its day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct FrameKey {
     frame: u64,
+    day: i32,
+}
+
+impl FrameKey {
+    /// The key on the frame's day, the day before and the day after.
+    fn around(self) -> [u64; 3] {
+        [0, -1, 1].map(|days| self.on(self.day.saturating_add(days)))
+    }
+
+    fn on(self, day: i32) -> u64 {
+        // An odd factor keeps days apart; the hash beside it keeps frames apart.
+        self.frame.wrapping_add(i64::from(day).cast_unsigned().wrapping_mul(0x9e37_79b9_7f4a_7c15))
+    }
 }
 
 /// The fields of an uplink that tell it from every other.
@@ -29,30 +57,62 @@ pub(crate) struct Identity<'a> {
     pub f_cnt: Option<u32>,
     pub f_port: Option<u8>,
     pub payload: &'a [u8],
+    pub event_time: Timestamp,
+    pub time_source: TimeSource,
 }
 
 impl Identity<'_> {
-    pub fn keys(&self) -> Keys {
+    /// `None` for an uplink with nothing to recognise it by, not even a payload.
+    pub fn keys(&self) -> Option<Keys> {
         let mut frame = blake3::Hasher::new();
         frame.update(self.dev_eui.as_bytes());
         update_text(&mut frame, self.session);
-        update_text(&mut frame, self.f_cnt.map(|f_cnt| f_cnt.to_string()).as_deref());
+        frame.update(&[u8::from(self.f_cnt.is_some())]).update(&self.f_cnt.unwrap_or_default().to_le_bytes());
         frame.update(&[u8::from(self.f_port.is_some()), self.f_port.unwrap_or_default()]);
         frame.update(self.payload);
         let frame = truncated(&frame);
 
+        let stated_time = (self.time_source != TimeSource::Received).then_some(self.event_time);
+        let day = self.event_time.date().as_days();
+        let is_anonymous = self.deduplication_id.is_none() && self.f_cnt.is_none() && stated_time.is_none();
         let mut message = blake3::Hasher::new();
         update_text(&mut message, Some(self.source));
-        match self.deduplication_id {
-            Some(id) => {
+        match (self.deduplication_id, stated_time) {
+            (Some(id), _) => {
                 message.update(self.dev_eui.as_bytes());
                 update_text(&mut message, Some(id));
             }
-            None => {
+            (None, Some(time)) => {
+                message.update(&frame.to_le_bytes()).update(&time.as_micros().to_le_bytes());
+            }
+            (None, None) if is_anonymous => {
                 message.update(&frame.to_le_bytes());
             }
+            (None, None) => {
+                message.update(&frame.to_le_bytes()).update(&day.to_le_bytes());
+            }
         }
-        Keys { message: truncated(&message), frame }
+        let frame = self.f_cnt.is_some().then_some(FrameKey { frame, day });
+        let has_content = !(is_anonymous && self.payload.is_empty());
+        has_content.then(|| Keys { message: truncated(&message), frame, is_anonymous })
+    }
+}
+
+/// A message that is no uplink.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Foreign<'a> {
+    pub source: &'a str,
+    pub topic: &'a str,
+    pub raw: &'a [u8],
+}
+
+impl Foreign<'_> {
+    pub fn keys(&self) -> Keys {
+        let mut message = blake3::Hasher::new_derive_key("stadtwarte message that is no uplink");
+        update_text(&mut message, Some(self.source));
+        update_text(&mut message, Some(self.topic));
+        message.update(self.raw);
+        Keys { message: truncated(&message), frame: None, is_anonymous: true }
     }
 }
 
@@ -68,7 +128,7 @@ fn truncated(hasher: &blake3::Hasher) -> u64 {
     u64::from_le_bytes(bytes)
 }
 
-/// What the window knows about an uplink.
+/// What the window knows about a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Known {
     New,
@@ -89,12 +149,11 @@ impl Window {
         Self { young: HashMap::new(), old: HashMap::new(), max_keys: max_keys.max(4) }
     }
 
-    pub fn check(&self, keys: Keys) -> Known {
-        match (self.find(keys.message), self.find(keys.frame)) {
-            (Some(sequence), _) => Known::SameMessage(sequence),
-            (None, Some(sequence)) => Known::SameFrame(sequence),
-            (None, None) => Known::New,
-        }
+    /// `is_repeat` says that an equal message is the same message also where its content does not show it.
+    pub fn check(&self, keys: Keys, is_repeat: bool) -> Known {
+        let same_message = self.find(keys.message).filter(|_| is_repeat || !keys.is_anonymous);
+        let same_frame = || keys.frame?.around().into_iter().find_map(|key| self.find(key));
+        same_message.map(Known::SameMessage).or_else(|| same_frame().map(Known::SameFrame)).unwrap_or(Known::New)
     }
 
     fn find(&self, key: u64) -> Option<LogSequence> {
@@ -102,10 +161,10 @@ impl Window {
     }
 
     pub fn insert(&mut self, keys: Keys, sequence: LogSequence) {
-        self.young.insert(keys.message, sequence);
+        self.young.entry(keys.message).or_insert(sequence);
         // A duplicate points at the frame's first appearance.
-        if self.find(keys.frame).is_none() {
-            self.young.insert(keys.frame, sequence);
+        if let Some(frame) = keys.frame.filter(|frame| frame.around().into_iter().all(|key| self.find(key).is_none())) {
+            self.young.insert(frame.on(frame.day), sequence);
         }
         if self.young.len() >= self.max_keys / 2 {
             self.old = std::mem::take(&mut self.young);
@@ -128,6 +187,9 @@ impl Window {
 mod tests {
     use super::*;
 
+    const NOON: Timestamp = Timestamp::from_millis(1_772_366_400_000);
+    const HOUR_MICROS: i64 = 3_600_000_000;
+
     fn identity(source: &'static str, id: Option<&'static str>, f_cnt: u32) -> Identity<'static> {
         Identity {
             source,
@@ -137,46 +199,121 @@ mod tests {
             f_cnt: Some(f_cnt),
             f_port: Some(85),
             payload: &[1, 2],
+            event_time: NOON,
+            time_source: TimeSource::NetworkServer,
         }
+    }
+
+    fn keys(identity: Identity<'_>) -> Keys {
+        identity.keys().expect("something to recognise it by")
+    }
+
+    fn at(identity: Identity<'_>, hours: i64) -> Identity<'_> {
+        Identity { event_time: NOON.plus_micros(hours * HOUR_MICROS), ..identity }
     }
 
     #[test]
     fn redelivery_duplicate_and_news_are_told_apart() {
         let mut window = Window::new(1000);
         let first = LogSequence::from_u64(7);
-        window.insert(identity("a", Some("x"), 1).keys(), first);
-        assert_eq!(window.check(identity("a", Some("x"), 1).keys()), Known::SameMessage(first));
-        assert_eq!(window.check(identity("a", Some("y"), 1).keys()), Known::SameFrame(first), "another gateway's copy");
-        assert_eq!(window.check(identity("b", None, 1).keys()), Known::SameFrame(first), "another network server");
-        assert_eq!(window.check(identity("a", None, 2).keys()), Known::New);
+        window.insert(keys(identity("a", Some("x"), 1)), first);
+        let check = |identity| window.check(keys(identity), false);
+        assert_eq!(check(identity("a", Some("x"), 1)), Known::SameMessage(first));
+        assert_eq!(check(identity("a", Some("y"), 1)), Known::SameFrame(first), "another gateway's copy");
+        assert_eq!(check(identity("b", None, 1)), Known::SameFrame(first), "another network server");
+        assert_eq!(check(identity("a", None, 2)), Known::New);
+    }
+
+    #[test]
+    fn without_an_id_the_time_a_message_states_tells_a_redelivery_from_another_copy() {
+        let mut window = Window::new(1000);
+        let first = LogSequence::from_u64(7);
+        let message = identity("a", None, 1);
+        window.insert(keys(message), first);
+        assert_eq!(window.check(keys(message), false), Known::SameMessage(first));
+        let copy = Identity { event_time: NOON.plus_micros(1), ..message };
+        assert_eq!(window.check(keys(copy), false), Known::SameFrame(first));
+        let received = Identity { time_source: TimeSource::Received, ..message };
+        window.insert(keys(received), LogSequence::from_u64(8));
+        assert_eq!(window.check(keys(at(received, 1)), false), Known::SameMessage(LogSequence::from_u64(8)));
     }
 
     #[test]
     fn a_rejoin_with_equal_counter_and_payload_is_new() {
         let mut window = Window::new(1000);
         let before = identity("a", None, 0);
-        window.insert(before.keys(), LogSequence::from_u64(1));
-        assert_eq!(window.check(Identity { session: Some("02abcdef"), ..before }.keys()), Known::New);
+        window.insert(keys(before), LogSequence::from_u64(1));
+        assert_eq!(window.check(keys(Identity { session: Some("02abcdef"), ..before }), false), Known::New);
+    }
+
+    #[test]
+    fn an_equal_frame_of_the_same_session_is_new_after_two_days_and_a_copy_for_one() {
+        let mut window = Window::new(1000);
+        let first = LogSequence::from_u64(1);
+        window.insert(keys(identity("a", Some("x"), 0)), first);
+        for (hours, expected) in [
+            (-48, Known::New),
+            (-24, Known::SameFrame(first)),
+            (0, Known::SameFrame(first)),
+            (24, Known::SameFrame(first)),
+            (48, Known::New),
+        ] {
+            let again = at(identity("a", Some("y"), 0), hours);
+            assert_eq!(window.check(keys(again), false), expected, "{hours} h");
+        }
+    }
+
+    #[test]
+    fn equal_uplinks_that_nothing_tells_apart_are_new_unless_the_sender_repeats_itself() {
+        let mut window = Window::new(1000);
+        let first = LogSequence::from_u64(1);
+        let anonymous = Identity { f_cnt: None, time_source: TimeSource::Received, ..identity("a", None, 0) };
+        window.insert(keys(anonymous), first);
+        assert_eq!(window.check(keys(at(anonymous, 1)), false), Known::New);
+        assert_eq!(window.check(keys(at(anonymous, 1)), true), Known::SameMessage(first));
+        assert_eq!(Identity { payload: &[], ..anonymous }.keys(), None, "all of them would be equal");
+        let timed = Identity { f_cnt: None, ..identity("a", None, 0) };
+        window.insert(keys(timed), first);
+        assert_eq!(window.check(keys(timed), false), Known::SameMessage(first));
+        assert_eq!(window.check(keys(at(timed, 1)), false), Known::New);
+    }
+
+    #[test]
+    fn an_equal_message_that_is_no_uplink_is_new_unless_the_sender_repeats_itself() {
+        let mut window = Window::new(1000);
+        let first = LogSequence::from_u64(1);
+        let message = Foreign { source: "a", topic: "t", raw: b"off" };
+        window.insert(message.keys(), first);
+        assert_eq!(window.check(message.keys(), false), Known::New);
+        assert_eq!(window.check(message.keys(), true), Known::SameMessage(first));
+        for other in [
+            Foreign { source: "b", ..message },
+            Foreign { topic: "u", ..message },
+            Foreign { raw: b"on", ..message },
+            Foreign { topic: "to", raw: b"ff", ..message },
+        ] {
+            assert_eq!(window.check(other.keys(), true), Known::New, "{other:?}");
+        }
     }
 
     #[test]
     fn the_window_is_bounded_and_forgets_the_oldest_first() {
         let mut window = Window::new(100);
         for f_cnt in 0..1000 {
-            window.insert(identity("a", None, f_cnt).keys(), LogSequence::from_u64(u64::from(f_cnt)));
+            window.insert(keys(identity("a", None, f_cnt)), LogSequence::from_u64(u64::from(f_cnt)));
             assert!(window.len() <= 100);
         }
-        assert_ne!(window.check(identity("a", None, 999).keys()), Known::New);
-        assert_eq!(window.check(identity("a", None, 0).keys()), Known::New);
+        assert_ne!(window.check(keys(identity("a", None, 999)), false), Known::New);
+        assert_eq!(window.check(keys(identity("a", None, 0)), false), Known::New);
     }
 
     #[test]
     fn keys_of_records_that_never_reached_the_disk_are_taken_back() {
         let mut window = Window::new(100);
-        window.insert(identity("a", None, 1).keys(), LogSequence::from_u64(5));
-        window.insert(identity("a", None, 2).keys(), LogSequence::from_u64(6));
+        window.insert(keys(identity("a", None, 1)), LogSequence::from_u64(5));
+        window.insert(keys(identity("a", None, 2)), LogSequence::from_u64(6));
         window.forget_from(LogSequence::from_u64(6));
-        assert_ne!(window.check(identity("a", None, 1).keys()), Known::New);
-        assert_eq!(window.check(identity("a", None, 2).keys()), Known::New);
+        assert_ne!(window.check(keys(identity("a", None, 1)), false), Known::New);
+        assert_eq!(window.check(keys(identity("a", None, 2)), false), Known::New);
     }
 }

@@ -52,7 +52,7 @@ pub use registry::{
 };
 pub use state::{DeviceActivity, Latest, Snapshot, TableSnapshot};
 
-use committer::{Command, Committer};
+use committer::{Command, Committer, Submission};
 use folder::FolderLock;
 use import::Tables;
 use state::State;
@@ -204,9 +204,29 @@ impl Store {
         &self,
         entry: Entry,
     ) -> Result<impl Future<Output = Result<Appended, AppendError>> + Send + 'static + use<>, AppendError> {
+        self.submit(entry, false).await
+    }
+
+    /// As [`Store::append`], for an entry that its sender may have sent before: when an equal one is stored already, it is not stored
+    /// again, also where nothing in its content tells it from a new one.
+    ///
+    /// # Errors
+    /// As [`Store::append`].
+    pub async fn append_repeat(
+        &self,
+        entry: Entry,
+    ) -> Result<impl Future<Output = Result<Appended, AppendError>> + Send + 'static + use<>, AppendError> {
+        self.submit(entry, true).await
+    }
+
+    async fn submit(
+        &self,
+        entry: Entry,
+        is_repeat: bool,
+    ) -> Result<impl Future<Output = Result<Appended, AppendError>> + Send + 'static + use<>, AppendError> {
         let queue = self.inner.queue.lock().unwrap_or_else(PoisonError::into_inner).clone().ok_or(AppendError::Closed)?;
         let (answer, outcome) = oneshot::channel();
-        queue.send(Command::Append(Box::new(entry), answer)).await.map_err(|_| AppendError::Closed)?;
+        queue.send(Command::Append(Submission { entry: Box::new(entry), is_repeat, answer })).await.map_err(|_| AppendError::Closed)?;
         Ok(async move { outcome.await.unwrap_or(Err(AppendError::Closed)) })
     }
 

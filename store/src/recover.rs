@@ -1,15 +1,15 @@
 //! What happens between opening a data folder and the first query: files, checkpoint and log become one state again.
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::{Int32Type, Int64Type};
+use arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use stadtwarte_model::schema::Table;
-use stadtwarte_model::{LogSequence, Observation};
+use stadtwarte_model::{LogSequence, Observation, Timestamp};
 
 use crate::Options;
 use crate::batch;
@@ -18,7 +18,7 @@ use crate::checkpoint::Checkpoint;
 use crate::committer::remember;
 use crate::counters::Counters;
 use crate::data_file::{DataFile, Range};
-use crate::dedup::{Identity, Window};
+use crate::dedup::{Foreign, Identity, Keys, Window};
 use crate::error::Error;
 use crate::folder::DataFolder;
 use crate::import::Tables;
@@ -83,7 +83,7 @@ pub(crate) async fn recover(
         state.table_mut(table).hot.push(rows).map_err(|source| Error::Arrow { table: table.name(), source })?;
         tables.set(table, opened);
     }
-    let window = rebuild_window(&folder.table(Table::Uplinks), &state.table(Table::Uplinks).files, &log.records, options.dedup_keys)?;
+    let window = rebuild_window(folder, &state, &log.records, options.dedup_keys)?;
     follow_log(&mut state, log.records, covered);
     state.position = state.position.max(position).max(log.last);
     let next = state.position.max(log.newest_segment_before).next();
@@ -145,30 +145,55 @@ pub(crate) fn newest_of(batch: &RecordBatch) -> Vec<Arc<Observation>> {
     last_of_run.filter_map(|row| observation_at(batch, row)).map(Arc::new).collect()
 }
 
-const IDENTITY_COLUMNS: [&str; 8] = ["uplink_id", "source", "dev_eui", "deduplication_id", "session", "f_cnt", "f_port", "payload"];
+/// The files of one table that keys are read from again.
+struct KeySource<'a> {
+    root: PathBuf,
+    files: &'a [DataFile],
+    columns: &'static [&'static str],
+    id: &'static str,
+    keys: fn(&RecordBatch, usize) -> Option<Keys>,
+    /// How much is read, newest first, in bytes of files.
+    max_bytes: u64,
+}
 
-/// The most recent uplinks, from files and log, as keys.
-fn rebuild_window(root: &Path, files: &[DataFile], records: &[Record], max_keys: usize) -> Result<Window, Error> {
+/// Quarantined messages are read back whole; those that can still be sent again are among the newest.
+const MAX_QUARANTINE_BYTES: u64 = 32 << 20;
+
+/// The keys of the most recent messages, from files and log.
+fn rebuild_window(folder: &DataFolder, state: &State, records: &[Record], max_keys: usize) -> Result<Window, Error> {
     let mut window = Window::new(max_keys);
     if max_keys == 0 {
         return Ok(window);
     }
-    let newest_id = |file: &&DataFile| match file.range("uplink_id") {
-        Some(Range::Int(_, newest)) => *newest,
-        _ => i64::MAX,
+    let uplinks = KeySource {
+        root: folder.table(Table::Uplinks),
+        files: &state.table(Table::Uplinks).files,
+        columns: &[
+            "uplink_id",
+            "source",
+            "dev_eui",
+            "deduplication_id",
+            "session",
+            "f_cnt",
+            "f_port",
+            "payload",
+            "event_time",
+            "time_source",
+        ],
+        id: "uplink_id",
+        keys: uplink_keys_at,
+        max_bytes: u64::MAX,
     };
-    let mut by_age: Vec<&DataFile> = files.iter().collect();
-    by_age.sort_by_key(|file| std::cmp::Reverse(newest_id(file)));
-    let mut keys = Vec::new();
-    for file in by_age {
-        // An uplink takes up to two keys.
-        if keys.len() * 2 >= max_keys {
-            break;
-        }
-        each_batch(&root.join(&file.path), Some(&IDENTITY_COLUMNS), |batch| {
-            keys.extend((0..batch.num_rows()).filter_map(|row| keys_at(batch, row)));
-        })?;
-    }
+    let quarantine = KeySource {
+        root: folder.table(Table::Quarantine),
+        files: &state.table(Table::Quarantine).files,
+        columns: &["quarantine_id", "source", "topic", "raw"],
+        id: "quarantine_id",
+        keys: foreign_keys_at,
+        max_bytes: MAX_QUARANTINE_BYTES,
+    };
+    let mut keys = uplinks.newest(max_keys)?;
+    keys.extend(quarantine.newest(max_keys)?);
     keys.sort_by_key(|(sequence, _)| *sequence);
     for (sequence, keys) in keys {
         window.insert(keys, sequence);
@@ -179,13 +204,44 @@ fn rebuild_window(root: &Path, files: &[DataFile], records: &[Record], max_keys:
     Ok(window)
 }
 
-fn keys_at(batch: &RecordBatch, row: usize) -> Option<(LogSequence, crate::dedup::Keys)> {
-    let text = |name: &str| {
-        let values = batch.column_by_name(name)?.as_string::<i32>();
-        values.is_valid(row).then(|| values.value(row))
-    };
+impl KeySource<'_> {
+    fn newest(&self, max_keys: usize) -> Result<Vec<(LogSequence, Keys)>, Error> {
+        let newest_id = |file: &&DataFile| match file.range(self.id) {
+            Some(Range::Int(_, newest)) => *newest,
+            _ => i64::MAX,
+        };
+        let mut by_age: Vec<&DataFile> = self.files.iter().collect();
+        by_age.sort_by_key(|file| std::cmp::Reverse(newest_id(file)));
+        let (mut keys, mut bytes) = (Vec::new(), 0_u64);
+        for file in by_age {
+            // A message takes up to two keys.
+            if keys.len() * 2 >= max_keys || bytes >= self.max_bytes {
+                break;
+            }
+            bytes = bytes.saturating_add(file.bytes);
+            each_batch(&self.root.join(&file.path), Some(self.columns), |batch| {
+                keys.extend((0..batch.num_rows()).filter_map(|row| Some((self.sequence_at(batch, row)?, (self.keys)(batch, row)?))));
+            })?;
+        }
+        Ok(keys)
+    }
+
+    fn sequence_at(&self, batch: &RecordBatch, row: usize) -> Option<LogSequence> {
+        let id = batch.column_by_name(self.id)?.as_primitive::<Int64Type>().value(row);
+        u64::try_from(id).ok().map(LogSequence::from_u64)
+    }
+}
+
+fn text_at<'a>(batch: &'a RecordBatch, name: &str, row: usize) -> Option<&'a str> {
+    let values = batch.column_by_name(name)?.as_string::<i32>();
+    values.is_valid(row).then(|| values.value(row))
+}
+
+fn uplink_keys_at(batch: &RecordBatch, row: usize) -> Option<Keys> {
+    let text = |name: &str| text_at(batch, name, row);
     let f_cnt = batch.column_by_name("f_cnt")?.as_primitive::<Int64Type>();
     let f_port = batch.column_by_name("f_port")?.as_primitive::<Int32Type>();
+    let event_time = batch.column_by_name("event_time")?.as_primitive::<TimestampMicrosecondType>();
     let identity = Identity {
         source: text("source")?,
         deduplication_id: text("deduplication_id"),
@@ -194,9 +250,15 @@ fn keys_at(batch: &RecordBatch, row: usize) -> Option<(LogSequence, crate::dedup
         f_cnt: f_cnt.is_valid(row).then(|| u32::try_from(f_cnt.value(row)).ok()).flatten(),
         f_port: f_port.is_valid(row).then(|| u8::try_from(f_port.value(row)).ok()).flatten(),
         payload: batch.column_by_name("payload")?.as_binary::<i32>().value(row),
+        event_time: Timestamp::from_micros(event_time.value(row)),
+        time_source: text("time_source")?.parse().ok()?,
     };
-    let sequence = u64::try_from(batch.column_by_name("uplink_id")?.as_primitive::<Int64Type>().value(row)).ok()?;
-    Some((LogSequence::from_u64(sequence), identity.keys()))
+    identity.keys()
+}
+
+fn foreign_keys_at(batch: &RecordBatch, row: usize) -> Option<Keys> {
+    let raw = batch.column_by_name("raw")?.as_binary::<i32>().value(row);
+    Some(Foreign { source: text_at(batch, "source", row)?, topic: text_at(batch, "topic", row)?, raw }.keys())
 }
 
 /// Reads a Parquet file batch by batch, all columns or only some.

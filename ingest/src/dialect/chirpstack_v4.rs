@@ -112,7 +112,14 @@ fn uplink(mut document: Document) -> Result<Uplink, DialectError> {
     let settled = heard::settle(heard, server, |index, problem| {
         message.warn(&format!("rxInfo[{index}].timeSinceGpsEpoch"), problem);
     });
-    let times = UplinkTimes { gps: settled.gps, network_server: server, gateway: settled.gateway, reported: message.trusted_time("time") };
+    let times = UplinkTimes {
+        gps: settled.gps,
+        network_server: server,
+        gateway: settled.gateway,
+        reported: message.trusted_time("time"),
+        // Known once all times above have been read.
+        has_unset_clock: warnings.has_unset_clock(),
+    };
     let object = object.and_then(|object| match object {
         Value::Object(object) => Some(object),
         other => {

@@ -33,6 +33,7 @@ const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, PADDIN
 pub(super) struct Warnings {
     texts: RefCell<Vec<String>>,
     withheld: Cell<usize>,
+    has_unset_clock: Cell<bool>,
 }
 
 impl Warnings {
@@ -57,6 +58,11 @@ impl Warnings {
             text.push_str("...");
         }
         texts.push(text);
+    }
+
+    /// Whether a time was left out because its clock had not been set.
+    pub(super) fn has_unset_clock(&self) -> bool {
+        self.has_unset_clock.get()
     }
 
     /// The warnings, at most [`MAX_WARNINGS`] and one that counts the others.
@@ -210,6 +216,7 @@ impl<'a> Fields<'a> {
     /// `time`, read from `key`, unless it lies before LoRaWAN existed.
     pub(super) fn plausible(&self, key: &str, time: Timestamp) -> Option<Timestamp> {
         if time < LORAWAN_EXISTS {
+            self.warnings.has_unset_clock.set(true);
             self.warn(key, format_args!("{time} is before there was LoRaWAN; the clock was not set"));
             return None;
         }

@@ -216,6 +216,11 @@ pub fn parse(dialect: Dialect, topic: &str, payload: &[u8]) -> Result<(Dialect, 
     Ok((matched, parsed))
 }
 
+/// Whether a message that was not understood carries an identity of its own, so that an equal message is the same one again.
+pub(crate) fn names_itself(payload: &[u8]) -> bool {
+    foreign::names_itself(payload)
+}
+
 fn recognise(document: &Document) -> Result<Dialect, DialectError> {
     if chirpstack_v4::recognises(&document.root) {
         Ok(Dialect::ChirpstackV4)

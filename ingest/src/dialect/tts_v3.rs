@@ -105,7 +105,7 @@ fn uplink(mut document: Document) -> Result<Uplink, DialectError> {
         frm_payload,
         encrypted,
         object,
-        times: UplinkTimes { gps: settled.gps, gateway, ..times },
+        times: UplinkTimes { gps: settled.gps, gateway, has_unset_clock: warnings.has_unset_clock(), ..times },
         radio,
         receptions: settled.receptions,
         simulated,

@@ -88,6 +88,10 @@ impl Catalogue {
             let message = format!("no file has a profile named `{DEFAULT_PROFILE}`");
             return Err(ConfigErrors::one("default.toml", message));
         };
+        // As spelled, too: the registry knows a device's profile by this name, and each uplink asks for it.
+        for (index, profile) in profiles.iter().enumerate() {
+            profile_index.insert(profile.name.clone(), index);
+        }
         let matches = MatchIndex::new(profiles.iter().map(|profile| &profile.matching));
         Ok(Self(Arc::new(Inner { properties, property_index, profiles, profile_index, default_profile, matches })))
     }
@@ -106,7 +110,8 @@ impl Catalogue {
     /// The profile of this name, without regard to case.
     #[must_use]
     pub fn profile(&self, name: &str) -> Option<&Profile> {
-        self.0.profile_index.get(&name.to_lowercase()).map(|index| &self.0.profiles[*index])
+        let index = self.0.profile_index.get(name).or_else(|| self.0.profile_index.get(&name.to_lowercase()))?;
+        Some(&self.0.profiles[*index])
     }
 
     /// All profiles, in the order of the files.

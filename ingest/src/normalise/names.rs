@@ -18,7 +18,7 @@
 use std::collections::HashMap;
 
 use super::vocabulary::{is_channel_word, is_container, is_filler, is_not_now, is_statistic, units_of_ending};
-use super::words::{Words, fold, fold_path, is_depth, slug, split, split_number};
+use super::words::{Words, fold, fold_path, has_identifier, is_depth, slug, split, split_number};
 
 /// Longer names are not looked up.
 pub(super) const MAX_NAME_BYTES: usize = 64;
@@ -223,5 +223,5 @@ fn channel(parents: &[Segment<'_>], taken: &[&str]) -> Result<Option<String>, ()
         }
     }
     let slug = slug(words.into_iter().chain(taken.iter().copied()));
-    if slug.len() > MAX_CHANNEL_BYTES { Err(()) } else { Ok((!slug.is_empty()).then_some(slug)) }
+    if slug.len() > MAX_CHANNEL_BYTES || has_identifier(&slug) { Err(()) } else { Ok((!slug.is_empty()).then_some(slug)) }
 }

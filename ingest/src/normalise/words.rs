@@ -62,6 +62,18 @@ pub(super) fn slug<'w>(words: impl IntoIterator<Item = &'w str>) -> String {
     slug
 }
 
+/// Whether a channel contains what names a device or a phone: the digits of a MAC address or an EUI, with or without separators. Channels
+/// are published, and identifiers of devices and people are not.
+pub(super) fn has_identifier(slug: &str) -> bool {
+    const MAC_DIGITS: usize = 12;
+    const LEAST_DECIMAL: usize = 4;
+    let (mut run, mut decimal) = (0, 0);
+    slug.chars().filter(|c| *c != '_').any(|c| {
+        (run, decimal) = if c.is_ascii_hexdigit() { (run + 1, decimal + usize::from(c.is_ascii_digit())) } else { (0, 0) };
+        run >= MAC_DIGITS && decimal >= LEAST_DECIMAL
+    })
+}
+
 /// A word that ends with one to three digits, and those digits.
 pub(super) fn split_number(word: &str) -> Option<(&str, &str)> {
     let digits = word.bytes().rev().take_while(u8::is_ascii_digit).count();
@@ -167,6 +179,16 @@ mod tests {
             fold(&split(name), &mut by_words);
             fold_path(&[Segment::Key(name)], &mut by_path);
             assert_eq!((by_words.as_str(), by_path.as_str()), (expected, expected));
+        }
+    }
+
+    #[test]
+    fn identifiers_are_told_apart_from_channels() {
+        for slug in ["24e124aabbccdd01", "node_24e124aabbccdd01", "aa_bb_cc_dd_11_22", "a4c138_01_02_03_max"] {
+            assert!(has_identifier(slug), "{slug}");
+        }
+        for slug in ["", "2", "30cm", "node_7", "facade_added_decade", "line_2_total", "probe_1234_5678"] {
+            assert!(!has_identifier(slug), "{slug}");
         }
     }
 

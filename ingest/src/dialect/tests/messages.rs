@@ -1,8 +1,9 @@
 //! Which dialect a message is of, and what happens to messages of none.
 
 use serde_json::json;
-use stadtwarte_model::Uplink;
 use stadtwarte_model::quarantine::QuarantineReason;
+use stadtwarte_model::uplink::TimeSource;
+use stadtwarte_model::{Timestamp, Uplink};
 
 use super::super::{Dialect, DialectError, EventKind, Parsed, parse};
 
@@ -160,6 +161,32 @@ fn things_stack(fields: &str) -> Uplink {
         Ok((Dialect::TtsV3, Parsed::Uplink(uplink))) => *uplink,
         other => panic!("{other:?}"),
     }
+}
+
+#[test]
+fn clocks_in_1970_and_2106_give_way_to_the_time_of_receipt_and_are_kept_and_flagged() {
+    let received: Timestamp = "2026-03-01T10:00:00Z".parse().unwrap();
+    for time in ["1970-01-01T00:00:12Z", "2106-02-07T06:28:15Z", "2026-03-01T10:05:01Z"] {
+        let chirpstack = format!(r#"{{{DEVICE},"data":"AQ==","time":"{time}","rxInfo":[{{"nsTime":"{time}","gwTime":"{time}"}}]}}"#);
+        let stack =
+            format!(r#"{{{IDS},"received_at":"{time}","uplink_message":{{"received_at":"{time}","rx_metadata":[{{"time":"{time}"}}]}}}}"#);
+        for payload in [chirpstack, stack] {
+            let Ok((_, Parsed::Uplink(uplink))) = parse(Dialect::Auto, "x", payload.as_bytes()) else { panic!("{payload}") };
+            let event_time = uplink.times.event_time(received);
+            assert_eq!((event_time.time, event_time.source, event_time.clock_suspect), (received, TimeSource::Received, true), "{payload}");
+            let original = time.parse().unwrap();
+            let is_kept = uplink.times.network_server == Some(original) || uplink.warnings.iter().any(|warning| warning.contains(time));
+            assert!(is_kept && uplink.times.gateway == Some(original), "{payload}");
+        }
+    }
+}
+
+#[test]
+fn a_server_clock_that_was_never_set_flags_the_uplink_also_where_another_time_is_believed() {
+    let payload = format!(r#"{{{DEVICE},"data":"AQ==","time":"2026-03-01T10:00:00Z","rxInfo":[{{"nsTime":"1970-01-01T00:00:12Z"}}]}}"#);
+    let Ok((_, Parsed::Uplink(uplink))) = parse(Dialect::Auto, "x", payload.as_bytes()) else { panic!("{payload}") };
+    let event_time = uplink.times.event_time("2026-03-01T10:00:01Z".parse().unwrap());
+    assert_eq!((event_time.source, event_time.clock_suspect), (TimeSource::NetworkServer, true));
 }
 
 #[test]

@@ -204,6 +204,7 @@ impl Runner {
                 topic: incoming.topic,
                 payload: incoming.payload,
                 retained: incoming.retained,
+                is_repeat: incoming.is_repeat,
                 received_at: self.clock.now(),
             })
         };

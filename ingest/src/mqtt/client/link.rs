@@ -60,6 +60,8 @@ pub(super) struct Incoming {
     pub(super) topic: String,
     pub(super) payload: Bytes,
     pub(super) retained: bool,
+    /// DUP: the broker may have sent it before.
+    pub(super) is_repeat: bool,
     /// What to acknowledge; none for QoS 0.
     pub(super) packet_id: Option<u16>,
     /// Size of topic and payload.

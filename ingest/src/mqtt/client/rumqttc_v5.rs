@@ -148,6 +148,7 @@ fn link_event(event: Event) -> LinkEvent {
             // A copy: the original is a slice of the network buffer and would keep all of it in memory.
             payload: Bytes::copy_from_slice(&publish.payload),
             retained: publish.retain,
+            is_repeat: publish.dup,
             packet_id: (publish.qos == QoS::AtLeastOnce).then_some(publish.pkid),
         }),
         Event::Outgoing(_) => LinkEvent::Sent,

@@ -200,6 +200,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                     topic: publish.topic,
                     payload: publish.payload,
                     retained: publish.retain,
+                    is_repeat: publish.is_repeat,
                     received_at: self.read_at,
                 });
             }

@@ -229,6 +229,8 @@ fn err_names_that_only_resemble_a_quantity_are_unknown() {
         r#""history": [{"temperature": 3}]"#,
         r#""items": [{"temperature": 3, "timestamp": 1772359200}]"#,
         r#""gateway": {"latitude": 52, "longitude": 9}"#,
+        r#""24e124aabbccdd01": {"temperature": 3}"#,
+        r#""beacons": {"a4:c1:38:01:02:03": {"temperature": 3}}"#,
         r#""template": 3"#,
         r#""attempts": 3"#,
         r#""temperature_12345": 3"#,

@@ -102,7 +102,8 @@ impl Connection {
 
     fn publish(&self, packet_id: Option<u16>, topic: &str, bytes: usize) {
         let payload = Bytes::from(vec![0; bytes]);
-        let incoming = Incoming { topic: topic.to_owned(), size: topic.len() + bytes, payload, retained: false, packet_id };
+        let incoming =
+            Incoming { topic: topic.to_owned(), size: topic.len() + bytes, payload, retained: false, is_repeat: false, packet_id };
         self.steps.send(Ok(LinkEvent::Message(incoming))).unwrap();
     }
 

@@ -83,6 +83,8 @@ pub(super) struct Publish {
     pub(super) qos: Qos,
     pub(super) packet_id: u16,
     pub(super) retain: bool,
+    /// DUP: the client may have sent it before.
+    pub(super) is_repeat: bool,
     pub(super) topic: String,
     pub(super) payload: Bytes,
 }

@@ -40,10 +40,12 @@ pub(super) fn read_connect_v5(packet: &v5_0::Connect) -> Connect {
 pub(super) fn read_packet(packet: packet::Packet) -> Decoded {
     match packet {
         packet::Packet::V3_1_1Publish(publish) => {
-            read_publish(publish.qos(), publish.packet_id(), publish.retain(), publish.topic_name(), publish.payload().as_slice())
+            let flags = (publish.retain(), publish.dup());
+            read_publish(publish.qos(), publish.packet_id(), flags, publish.topic_name(), publish.payload().as_slice())
         }
         packet::Packet::V5_0Publish(publish) => {
-            read_publish(publish.qos(), publish.packet_id(), publish.retain(), publish.topic_name(), publish.payload().as_slice())
+            let flags = (publish.retain(), publish.dup());
+            read_publish(publish.qos(), publish.packet_id(), flags, publish.topic_name(), publish.payload().as_slice())
         }
         packet::Packet::V3_1_1Pubrel(pubrel) => Decoded::Packet(Packet::Pubrel(pubrel.packet_id())),
         packet::Packet::V5_0Pubrel(pubrel) => Decoded::Packet(Packet::Pubrel(pubrel.packet_id())),
@@ -71,7 +73,7 @@ pub(super) fn read_packet(packet: packet::Packet) -> Decoded {
 }
 
 /// Guard 4: topic names have no wildcards and are not empty, identifiers are not 0. In other packets the core refuses 0 itself.
-fn read_publish(qos: packet::Qos, packet_id: Option<u16>, retain: bool, topic: &str, payload: &[u8]) -> Decoded {
+fn read_publish(qos: packet::Qos, packet_id: Option<u16>, (retain, is_repeat): (bool, bool), topic: &str, payload: &[u8]) -> Decoded {
     let qos = match qos {
         packet::Qos::AtMostOnce => Qos::AtMostOnce,
         packet::Qos::AtLeastOnce => Qos::AtLeastOnce,
@@ -85,7 +87,7 @@ fn read_publish(qos: packet::Qos, packet_id: Option<u16>, retain: bool, topic: &
         return Decoded::Violation(CloseReason::TopicNameInvalid);
     }
     let payload = Bytes::copy_from_slice(payload);
-    Decoded::Packet(Packet::Publish(Publish { qos, packet_id, retain, topic: topic.to_owned(), payload }))
+    Decoded::Packet(Packet::Publish(Publish { qos, packet_id, retain, is_repeat, topic: topic.to_owned(), payload }))
 }
 
 /// What to tell the client about an error of the core.

@@ -103,6 +103,19 @@ async fn what_came_before_the_end_of_the_stream_is_acknowledged() {
 }
 
 #[tokio::test]
+async fn a_publish_that_may_be_a_repetition_says_so() {
+    let bench = Bench::new(FakeIntake::immediate());
+    let mut client = bench.connect(4).await;
+    let mut repeated = wire::publish(4, 1, 1, "a", b"x");
+    repeated[0] |= 8;
+    client.send(&repeated).await;
+    client.send(&wire::publish(4, 1, 2, "a", b"x")).await;
+    bench.intake.wait_for(2).await;
+    let flags: Vec<bool> = bench.intake.messages().iter().map(|message| message.is_repeat).collect();
+    assert_eq!(flags, [true, false]);
+}
+
+#[tokio::test]
 async fn a_retained_publish_carries_the_flag_on() {
     let bench = Bench::new(FakeIntake::immediate());
     let mut client = bench.connect(4).await;
