@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use futures::FutureExt;
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, Either};
 use stadtwarte_model::quarantine::{QuarantineReason, Verdict};
 use stadtwarte_model::{Uplink, Visibility};
 use stadtwarte_store::{AppendError, Appended, Entry, RegistryState, Store};
@@ -163,11 +163,10 @@ impl Pipeline {
             }
         };
         let tally = Tally::of(&entry, &self.metrics, example);
-        // Two calls with two kinds of future, hence the boxes.
         let queued = if is_repeat {
-            self.store.append_repeat(entry).await.map(FutureExt::boxed)
+            self.store.append_repeat(entry).await.map(Either::Left)
         } else {
-            self.store.append(entry).await.map(FutureExt::boxed)
+            self.store.append(entry).await.map(Either::Right)
         };
         match queued {
             Err(error) => futures::future::ready(Err(refusal(error))).boxed(),
