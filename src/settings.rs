@@ -350,13 +350,13 @@ mod tests {
 
     #[test]
     fn the_documented_broker_example_is_valid() {
-        let example: String = DEFAULTS
+        let example: Vec<&str> = DEFAULTS
             .lines()
             .skip_while(|line| *line != "# [[broker]]")
             .take_while(|line| line.starts_with("# "))
-            .map(|line| format!("{}\n", line.trim_start_matches("# ")))
+            .map(|line| line.trim_start_matches("# "))
             .collect();
-        let settings = load(&example, &[]).unwrap();
+        let settings = load(&example.join("\n"), &[]).unwrap();
         assert_eq!(settings.broker[0].session_expiry_s, 604_800);
     }
 

@@ -93,5 +93,5 @@ fn media_type(name: &str) -> Option<&'static str> {
 /// Whether the portal was built into this program.
 #[cfg(test)]
 pub(crate) fn names() -> Vec<String> {
-    Dist::iter().map(|name| name.into_owned()).collect()
+    Dist::iter().map(std::borrow::Cow::into_owned).collect()
 }

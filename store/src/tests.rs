@@ -144,7 +144,7 @@ async fn a_flush_moves_rows_into_files_and_changes_no_answer() {
     let folder = TempDir::new().unwrap();
     let store = open(folder.path()).await;
     for f_cnt in 0..1500 {
-        let _ = store.append(uplink(f_cnt, &[f64::from(f_cnt), 0.5])).await.unwrap();
+        drop(store.append(uplink(f_cnt, &[f64::from(f_cnt), 0.5])).await.unwrap());
     }
     append(&store, uplink(1500, &[7.0])).await;
     let (before, latest) = (observations(&store), store.snapshot().latest);

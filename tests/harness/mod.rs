@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 /// Waits until `condition` gives a value; fails the test after `DEADLINE`, naming what it waited for.
 pub fn eventually<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
-    const DEADLINE: Duration = Duration::from_secs(60);
+    const DEADLINE: Duration = Duration::from_mins(1);
     let begin = Instant::now();
     loop {
         if let Some(value) = condition() {

@@ -124,7 +124,7 @@ impl Server {
     /// Follows the live stream.
     pub fn follow(&self, path: &str, last_event_id: Option<&str>) -> LiveStream {
         let mut stream = TcpStream::connect(self.http).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        stream.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
         let resume = last_event_id.map(|id| format!("Last-Event-ID: {id}\r\n")).unwrap_or_default();
         write!(stream, "GET {path} HTTP/1.1\r\nHost: test\r\nAccept: text/event-stream\r\n{resume}\r\n").unwrap();
         let mut lines = BufReader::new(stream);
@@ -177,9 +177,9 @@ impl LiveStream {
             assert_ne!(self.lines.read_line(&mut line).expect("an event within the time limit"), 0, "the stream ended");
             let line = line.trim_end();
             if let Some(value) = line.strip_prefix("event:") {
-                name = value.trim().to_owned();
+                value.trim().clone_into(&mut name);
             } else if let Some(value) = line.strip_prefix("id:") {
-                id = value.trim().to_owned();
+                value.trim().clone_into(&mut id);
             } else if let Some(value) = line.strip_prefix("data:") {
                 data.push_str(value);
             } else if line.is_empty() && !data.is_empty() {
@@ -213,7 +213,7 @@ pub fn terminate(pid: u32) {
 
 fn request(address: SocketAddr, request: &str) -> (u16, String, String) {
     let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    stream.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
     stream.write_all(request.as_bytes()).unwrap();
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).unwrap();

@@ -158,7 +158,9 @@ fn assert_fits(document: &Value, schema: &Value, value: &Value, place: &str) {
         }
     }
     if let (Some(items), Value::Array(values)) = (schema.get("items"), value) {
-        values.iter().for_each(|value| assert_fits(document, items, value, &format!("{place}[]")));
+        for value in values {
+            assert_fits(document, items, value, &format!("{place}[]"));
+        }
     }
     let named = schema["type"].as_str().unwrap_or_default();
     let fits = match named {
