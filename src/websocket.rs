@@ -26,6 +26,8 @@ impl MqttUpgrade for MqttOverWebsocket {
         let server = self.server.clone();
         async move {
             let payloads = socket
+                // The peer's goodbye is the end of its stream: what came before is still settled, and our goodbye answers it.
+                .take_while(|message| ready(!matches!(message, Ok(Message::Close(_)))))
                 .filter_map(|message| ready(payload(message).transpose()))
                 .with(|bytes: Bytes| ready(Ok::<_, anyhow::Error>(Message::Binary(bytes))));
             server.serve_stream(BinaryFrames::new(payloads), PeerAddr::websocket(peer)).await;
@@ -34,12 +36,11 @@ impl MqttUpgrade for MqttOverWebsocket {
     }
 }
 
-/// The bytes of a frame; `None` for pings, which are answered below us. A text frame ends the connection (MQTT 5, 6.0.0-1).
+/// The bytes of a frame; `None` for pings and goodbyes, which are answered below us. A text frame ends the connection (MQTT 5, 6.0.0-1).
 fn payload(message: Result<Message, axum::Error>) -> anyhow::Result<Option<Bytes>> {
     match message? {
         Message::Binary(bytes) => Ok(Some(bytes)),
-        Message::Ping(_) | Message::Pong(_) => Ok(None),
+        Message::Ping(_) | Message::Pong(_) | Message::Close(_) => Ok(None),
         Message::Text(_) => bail!("MQTT over WebSocket takes binary frames only"),
-        Message::Close(_) => bail!("closed by the peer"),
     }
 }

@@ -31,6 +31,32 @@ impl FromRequestParts<ApiState> for Caller {
     }
 }
 
+/// What a caller presented, kept for as long as its connection: a key may be taken back meanwhile.
+pub(crate) struct Presented {
+    caller: Caller,
+    key: Option<String>,
+}
+
+impl Presented {
+    /// For a caller whose headers were accepted.
+    ///
+    /// # Errors
+    /// As for [`Caller`].
+    pub fn of(caller: Caller, headers: &HeaderMap) -> Result<Self, Problem> {
+        Ok(Self { caller, key: presented_key(headers)?.map(str::to_owned) })
+    }
+
+    /// The caller as it was.
+    pub fn caller(&self) -> Caller {
+        self.caller
+    }
+
+    /// Whether it is still what it was.
+    pub fn is_still_good(&self, state: &ApiState) -> bool {
+        self.key.as_deref().is_none_or(|key| state.engine.store().registry().state().role_of_key(key) == Some(self.caller.role))
+    }
+}
+
 /// The key in the headers. Never looked for in the address, which ends up in logs and histories.
 ///
 /// # Errors

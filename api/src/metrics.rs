@@ -151,6 +151,8 @@ impl Collector for StoreCollector {
             let name = format!("store_{name}");
             counter.encode(encoder.encode_descriptor(&name, help, None, counter.metric_type())?)?;
         }
+        let running = ConstGauge::new((self.0.running() as u64).cast_signed());
+        running.encode(encoder.encode_descriptor("query_running", "Queries running", None, running.metric_type())?)?;
         for (name, help, value) in [
             ("hot_rows", "Rows that are in the log but in no file yet", self.0.store().hot_rows() as u64),
             ("log_unavailable", "1 while the log cannot be written", counters.log_unavailable.value()),

@@ -1,5 +1,6 @@
 //! What can go wrong with a question, and whose doing it is.
 
+use arrow::error::ArrowError;
 use datafusion::common::DataFusionError;
 
 /// Whose doing an error is; a door chooses its status by it.
@@ -36,9 +37,15 @@ pub enum Error {
     /// The memory or disk limit was reached.
     #[error("the query needs more memory than it may use; narrow it down, for example by time or property")]
     Memory,
+    /// Planning alone would take too much.
+    #[error("the query is too complex; use fewer columns, conditions, tables or nested parts")]
+    TooComplex,
     /// Too many queries run already.
     #[error("too many queries are running; try again in a moment")]
     Busy,
+    /// The query ended without a word, by a panic say.
+    #[error("the query broke off")]
+    Broken,
     /// The query engine failed.
     #[error("the query failed")]
     Engine(#[source] Box<DataFusionError>),
@@ -54,9 +61,9 @@ impl Error {
         match self {
             Self::Invalid(_) => ErrorKind::Invalid,
             Self::Refused(_) => ErrorKind::Refused,
-            Self::Timeout { .. } | Self::Memory => ErrorKind::TooExpensive,
+            Self::Timeout { .. } | Self::Memory | Self::TooComplex => ErrorKind::TooExpensive,
             Self::Busy => ErrorKind::Busy,
-            Self::Engine(_) | Self::Output(_) => ErrorKind::Internal,
+            Self::Broken | Self::Engine(_) | Self::Output(_) => ErrorKind::Internal,
         }
     }
 }
@@ -69,13 +76,29 @@ impl From<DataFusionError> for Error {
                 Self::Invalid(readable(error.find_root()))
             }
             // Division by zero, a cast that does not fit, a malformed literal: the data or the question, not the engine.
-            DataFusionError::ArrowError(arrow, _) if !matches!(**arrow, arrow::error::ArrowError::IoError(..)) => {
-                Self::Invalid(arrow.to_string())
-            }
+            DataFusionError::ArrowError(arrow, _) if is_of_values(arrow) => Self::Invalid(arrow.to_string()),
+            // Only the functions on geometries and geohashes report this way.
+            DataFusionError::External(error) => Self::Invalid(format!("a geometry cannot be read: {error}")),
             DataFusionError::Execution(message) => Self::Invalid(message.clone()),
             _ => Self::Engine(Box::new(error)),
         }
     }
+}
+
+/// Whether values are the trouble. Anything else may tell of files.
+fn is_of_values(error: &ArrowError) -> bool {
+    matches!(
+        error,
+        ArrowError::CastError(_)
+            | ArrowError::ComputeError(_)
+            | ArrowError::DivideByZero
+            | ArrowError::ArithmeticOverflow(_)
+            | ArrowError::InvalidArgumentError(_)
+            | ArrowError::ParseError(_)
+            | ArrowError::SchemaError(_)
+            | ArrowError::NotYetImplemented(_)
+            | ArrowError::OffsetOverflowError(_)
+    )
 }
 
 /// The message without the engine's own prefixes and without its list of every valid field, which would be long and, for joins with

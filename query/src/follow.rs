@@ -128,7 +128,7 @@ impl Engine {
     async fn missed(&self, role: Role, position: ObservationId) -> Result<Vec<Observation>, Error> {
         let limit = self.limits().resume_rows + 1;
         let answer = self
-            .run(role, limit, async |context| {
+            .run(role, limit, async move |context| {
                 let after = col("id").gt(lit(position.as_i64())).and(col("id").lt(lit(ObservationId::FIRST_IMPORTED.as_i64())));
                 let rows = context.table("observations").await?.filter(after)?;
                 Ok(rows.sort(vec![col("id").sort(true, false)])?.limit(0, Some(limit))?)

@@ -7,19 +7,26 @@
 
 mod access;
 mod catalog;
+mod counted;
 mod engine;
 mod error;
 mod files;
+mod fit;
 mod follow;
 mod functions;
+mod growth;
 mod guard;
 mod hidden;
+mod interrupt;
 mod limits;
 pub mod output;
+mod references;
 mod registry_tables;
 mod series;
 mod stations;
 mod stored_table;
+mod weight;
+mod workers;
 
 pub use engine::{Answer, Engine};
 pub use error::{Error, ErrorKind};

@@ -206,7 +206,8 @@ fn datastreams(view: &View) -> Columns {
 }
 
 fn features_of_interest(view: &View) -> Columns {
-    let rows: Vec<_> = view.rows(view.registry().features_of_interest.values()).collect();
+    // Nothing says yet which datastreams observe a feature, and so who may see it: those who see everything.
+    let rows: Vec<_> = view.rows(view.registry().features_of_interest.values()).filter(|_| view.visible().is_everything()).collect();
     let positions: Vec<_> = rows.iter().map(|feature| feature.position).collect();
     Columns::default()
         .ints("id", rows.iter().map(|feature| feature.id.as_i64()))

@@ -99,7 +99,7 @@ impl Engine {
             .and(col("phenomenon_time").lt(time_literal(request.to)));
         let every = request.every_micros;
         let answer = self
-            .run(role, request.max_points.saturating_add(1), async |context| {
+            .run(role, request.max_points.saturating_add(1), async move |context| {
                 let rows = context.table("observations").await?.filter(during)?;
                 let order = |column: &str| col(column).sort(true, false);
                 let frame = match every {

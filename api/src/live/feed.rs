@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::event::Event;
 use super::filter::{Filter, Wish};
-use crate::access::Caller;
+use crate::access::Presented;
 use crate::error::Problem;
 use crate::metrics::Counted;
 use crate::state::ApiState;
@@ -22,6 +22,7 @@ const PAGE: usize = 256;
 pub(super) struct Feed {
     state: ApiState,
     events: Pin<Box<dyn Stream<Item = Vec<LiveEvent>> + Send>>,
+    presented: Presented,
     filter: Filter,
     /// Taken from the stream, not yet looked at.
     waiting: std::vec::IntoIter<LiveEvent>,
@@ -48,7 +49,7 @@ impl Feed {
     ///
     /// # Errors
     /// `busy` when there is none.
-    pub fn open(state: &ApiState, caller: Caller, wish: Wish) -> Result<Self, Problem> {
+    pub fn open(state: &ApiState, presented: Presented, wish: Wish) -> Result<Self, Problem> {
         let slot = std::sync::Arc::clone(&state.live_slots).try_acquire_owned();
         let slot = slot.map_err(|_| Problem::busy("there are too many live connections at the moment", 30))?;
         let now = state.position();
@@ -56,7 +57,8 @@ impl Feed {
         let reset = wish.after.is_some_and(|after| after > now).then_some(now);
         let position = wish.after.filter(|_| reset.is_none()).unwrap_or(now);
         Ok(Self {
-            events: Box::pin(state.engine.follow(caller.role, Some(position))),
+            events: Box::pin(state.engine.follow(presented.caller().role, Some(position))),
+            presented,
             filter: wish.filter,
             waiting: Vec::new().into_iter(),
             reset,
@@ -73,12 +75,15 @@ impl Feed {
         self.position
     }
 
-    /// What to send next; `None` when the platform shuts down.
+    /// What to send next; `None` when the platform shuts down or the key of the caller was taken back.
     pub async fn next(&mut self) -> Option<Beat> {
         if let Some(position) = self.reset.take() {
             return Some(Beat::Events(vec![Event::reset(position)]));
         }
         loop {
+            if !self.presented.is_still_good(&self.state) {
+                return None;
+            }
             let page = self.page();
             if !page.is_empty() {
                 self.quiet_at = Instant::now() + self.state.limits().live_keep_alive;

@@ -13,7 +13,7 @@ use futures::StreamExt;
 use super::event::{Event, LiveReading};
 use super::feed::{Beat, Feed};
 use super::filter::Wish;
-use crate::access::Caller;
+use crate::access::{Caller, Presented};
 use crate::error::{CommonProblems, Computed, Problem};
 use crate::state::ApiState;
 
@@ -41,7 +41,7 @@ const RETRY_MS: u32 = 2000;
 )]
 pub(crate) async fn live(State(state): State<ApiState>, caller: Caller, headers: HeaderMap, uri: Uri) -> Result<Response, Problem> {
     let wish = Wish::read(&uri, &headers, state.limits().max_filter_values)?;
-    let feed = Feed::open(&state, caller, wish)?;
+    let feed = Feed::open(&state, Presented::of(caller, &headers)?, wish)?;
     // The first block makes the position known, so that nothing is lost when the connection breaks before the first event.
     let begin = format!("retry: {RETRY_MS}\nid: {}\n\n", feed.position());
     let blocks = futures::stream::unfold(feed, async |mut feed| Some((rendered(feed.next().await?), feed)));

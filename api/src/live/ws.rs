@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use super::event::Event;
 use super::feed::{Beat, Feed};
 use super::filter::Wish;
-use crate::access::Caller;
+use crate::access::{Caller, Presented};
 use crate::error::{CommonProblems, Computed, Problem};
 use crate::state::ApiState;
 
@@ -44,7 +44,7 @@ pub(crate) async fn live(
     upgrade: WebSocketUpgrade,
 ) -> Result<Response, Problem> {
     let wish = Wish::read(&uri, &headers, state.limits().max_filter_values)?;
-    let feed = Feed::open(&state, caller, wish)?;
+    let feed = Feed::open(&state, Presented::of(caller, &headers)?, wish)?;
     let max_stall = state.limits().write_timeout;
     Ok(upgrade.max_message_size(MAX_INCOMING_BYTES).on_upgrade(move |socket| send_all(socket, feed, max_stall)))
 }
@@ -84,5 +84,8 @@ fn rendered(Event { id, name, data }: &Event) -> String {
 }
 
 fn going_away() -> Message {
-    Message::Close(Some(CloseFrame { code: close_code::AWAY, reason: Utf8Bytes::from_static("the platform shuts down") }))
+    Message::Close(Some(CloseFrame {
+        code: close_code::AWAY,
+        reason: Utf8Bytes::from_static("the platform shuts down or the key was taken back"),
+    }))
 }

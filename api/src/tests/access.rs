@@ -171,3 +171,48 @@ async fn other_origins_may_read_without_credentials() {
     assert!(reply.header("access-control-allow-headers").contains("x-api-key"));
     assert!(!reply.header("access-control-allow-methods").contains("DELETE"));
 }
+
+#[tokio::test]
+async fn no_question_tells_what_is_hidden() {
+    // Hidden are 11.5, 12.5 and 13; a condition that is computed on 11.5 divides by zero.
+    const PROBE: &str = "1 / (CAST(result * 2 AS BIGINT) - 23)";
+    let city = City::new().await.filled().await;
+    for _ in 0..2 {
+        for (sql, answer) in [
+            (
+                "SELECT count(*), count(DISTINCT datastream_id), min(result), max(result), sum(result) FROM observations",
+                "5,5,10.5,14.0,47.5",
+            ),
+            ("SELECT count(*) FROM (SELECT * FROM observations LIMIT 100)", "5"),
+            ("SELECT count(*) FROM readings", "5"),
+            ("SELECT count(*) FROM latest", "5"),
+            ("SELECT count(*) FROM observations WHERE datastream_id IN (3, 5, 6) OR result IN (11.5, 12.5, 13)", "0"),
+            ("SELECT count(*) FROM observations o JOIN (VALUES (3), (5)) AS v(id) ON o.datastream_id = v.id", "0"),
+            ("SELECT count(*) FROM (VALUES (3), (5)) AS v(id) WHERE id IN (SELECT datastream_id FROM observations)", "0"),
+            ("SELECT max(result) FROM observations WHERE result < 14", "12.0"),
+            ("SELECT result FROM observations WHERE result < 12 ORDER BY result DESC LIMIT 1", "11.0"),
+            ("SELECT count(*) FROM features_of_interest", "0"),
+        ] {
+            let reply = city.sql(sql, &[("accept", "text/csv")]).await;
+            assert_eq!(reply.text().lines().nth(1), Some(answer), "{sql}: {}", reply.text());
+        }
+        for sql in [
+            format!("SELECT {PROBE} FROM observations"),
+            format!("SELECT 1 FROM observations WHERE {PROBE} > 0"),
+            format!("SELECT 1 FROM observations WHERE datastream_id = 3 AND {PROBE} > 0"),
+            format!("SELECT 1 FROM observations WHERE CASE WHEN {PROBE} > 0 THEN true END"),
+            format!("SELECT max({PROBE}) FILTER (WHERE {PROBE} > 0) FROM observations"),
+            format!("SELECT {PROBE}, count(*) FROM observations GROUP BY {PROBE} HAVING max({PROBE}) > 0"),
+            format!("SELECT 1 FROM observations ORDER BY {PROBE} LIMIT 1"),
+            format!("SELECT 1 FROM observations o JOIN things t ON {PROBE} = t.id"),
+            format!("SELECT 1 FROM things WHERE EXISTS (SELECT 1 FROM observations WHERE {PROBE} = things.id)"),
+            format!("SELECT sum({PROBE}) OVER (ORDER BY result) FROM observations"),
+            format!("SELECT {} FROM readings WHERE {} > 0", PROBE.replace("result", "value"), PROBE.replace("result", "value")),
+        ] {
+            let reply = city.sql(&sql, &[]).await;
+            assert_eq!(reply.status, 200, "{sql}: {}", reply.text());
+        }
+        // The same again from files.
+        city.store.flush().await.unwrap();
+    }
+}

@@ -39,7 +39,7 @@ async fn every_kind_of_change_makes_a_new_tag() {
         result: 3.0,
         position: None,
     };
-    city.store.import("history", 0, vec![row]).await.unwrap();
+    city.store.import("history", 0, [vec![row]].into_iter()).await.unwrap();
     expect_new(tag().await, "an import");
     expect_new(city.get_with(DOORS[0], &[("x-api-key", &key)]).await.header("etag").to_owned(), "another role");
     expect_new(city.get("/api/v1/stations.geojson?property=air_temperature").await.header("etag").to_owned(), "another question");

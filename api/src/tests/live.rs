@@ -41,16 +41,17 @@ async fn followers_see_only_what_their_role_sees() {
 #[tokio::test]
 async fn filters_let_through_what_is_asked_for() {
     let city = City::new().await;
-    for (query, expected) in [
+    let cases = [
         ("property=air_temperature", vec![1, 8]),
         ("property=water_level,relative_humidity", vec![2, 4]),
         ("station=2&station=5", vec![4, 8]),
         ("station=1,5&property=air_temperature", vec![1, 8]),
         ("bbox=170,-50,-170,0", vec![4]),
         ("bbox=9,48,10,49&property=relative_humidity", vec![2]),
-    ] {
+    ];
+    // Each round has seconds of its own: equal readings would be taken for the same.
+    for (round, (query, expected)) in (0..).step_by(100).zip(cases) {
         let mut events = city.follow(&format!("/api/v1/live?{query}"), &[]).await;
-        let round = i64::try_from(query.len()).unwrap() * 100;
         for datastream in [1, 2, 4, 8] {
             city.number(datastream, round + datastream, 1.0).await;
         }

@@ -1,6 +1,7 @@
 //! The doors as their callers see them, over a real store in a temporary folder.
 
 mod access;
+mod attacks;
 mod caching;
 mod garbage;
 mod harness;
