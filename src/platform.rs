@@ -293,7 +293,7 @@ fn broker_options(broker: &Broker) -> anyhow::Result<BrokerOptions> {
     }
     options.keep_alive = Duration::from_secs(broker.keep_alive_s);
     options.session_expiry = Duration::from_secs(broker.session_expiry_s);
-    options.tls.ca = Some(broker.ca_file.clone()).filter(|path| !path.as_os_str().is_empty());
+    options.tls.ca_file = Some(broker.ca_file.clone()).filter(|path| !path.as_os_str().is_empty());
     Ok(options)
 }
 

@@ -1,6 +1,7 @@
 //! Commands, settings and their mistakes.
 
 use std::net::TcpListener;
+use std::process::Command;
 
 use tempfile::TempDir;
 
@@ -24,6 +25,25 @@ fn mistakes_in_settings_are_named_with_key_and_line_and_exit_code_2() {
 fn the_built_in_settings_pass_the_check() {
     let output = run(&["check"]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+}
+
+#[test]
+fn check_reads_the_certificates_of_a_broker_without_connecting() {
+    let folder = TempDir::new().unwrap();
+    let config = folder.path().join("town.toml");
+    let authority = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout ca.key -out ca.crt -days 2 -subj /CN=test";
+    let made = Command::new("openssl").current_dir(&folder).args(authority.split(' ')).output();
+    assert!(made.expect("openssl is installed (apt-get install openssl)").status.success());
+    for (file, code) in [("ca.crt", 0), ("nothing.crt", 2), ("ca.key", 2)] {
+        let path = folder.path().join(file).display().to_string();
+        let broker = "name = \"kommune\"\nurl = \"mqtts://broker.example\"\nclient_id = \"c\"\ntopics = [\"#\"]";
+        std::fs::write(&config, format!("[[broker]]\n{broker}\nca_file = \"{path}\"\n")).unwrap();
+        let output = run(&["check", "--config", config.to_str().unwrap()]);
+        let message = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{file}: {message}");
+        let is_named = message.contains("broker `kommune`, setting `ca_file`") && message.contains(&path);
+        assert_eq!(is_named, code != 0, "{message}");
+    }
 }
 
 #[test]

@@ -5,4 +5,5 @@ mod harness;
 mod command_line;
 mod crashes;
 mod messages;
+mod mqtt_doors;
 mod whole_road;

@@ -15,12 +15,17 @@ pub struct Mosquitto {
 impl Mosquitto {
     /// Starts Mosquitto on `address`, or on a free port, keeping its sessions in `folder`.
     pub fn start(folder: &Path, address: Option<SocketAddr>) -> Self {
+        Self::start_with(folder, address, "")
+    }
+
+    /// The same with further lines of configuration.
+    pub fn start_with(folder: &Path, address: Option<SocketAddr>, lines: &str) -> Self {
         let address = address.unwrap_or_else(free_address);
         std::fs::create_dir_all(folder).unwrap();
         let config = folder.join("mosquitto.conf");
         let settings = format!(
             "listener {} {}\nallow_anonymous true\npersistence true\npersistence_location {}/\nautosave_interval 1\nautosave_on_changes true\n\
-             max_queued_messages 0\nmax_inflight_messages 0\nuser root\n",
+             max_queued_messages 0\nmax_inflight_messages 0\nuser root\n{lines}\n",
             address.port(),
             address.ip(),
             folder.display()
@@ -54,6 +59,6 @@ impl Drop for Mosquitto {
 }
 
 /// A port that was free a moment ago.
-fn free_address() -> SocketAddr {
+pub fn free_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }

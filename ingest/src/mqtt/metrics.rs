@@ -105,6 +105,8 @@ pub struct ClientMetrics {
     pub oversize: Family<BrokerLabel, Counter>,
     /// QoS 0 messages dropped because the queue to the intake was full.
     pub dropped: Family<BrokerLabel, Counter>,
+    /// Messages that came with QoS 0, whatever we subscribed with: what is sent so while we are away is lost.
+    pub at_most_once: Family<BrokerLabel, Counter>,
 }
 
 impl ClientMetrics {
@@ -118,6 +120,7 @@ impl ClientMetrics {
         registry.register("retries", "Repeated submissions after a refusal", self.retries.clone());
         registry.register("oversize", "Messages above the size limit, acknowledged and not stored", self.oversize.clone());
         registry.register("dropped", "QoS 0 messages dropped because the queue was full", self.dropped.clone());
+        registry.register("at_most_once", "Messages that came with QoS 0", self.at_most_once.clone());
     }
 
     /// The counters of one broker, looked up once.
@@ -133,6 +136,7 @@ impl ClientMetrics {
             retries: self.retries.get_or_create_owned(&label),
             oversize: self.oversize.get_or_create_owned(&label),
             dropped: self.dropped.get_or_create_owned(&label),
+            at_most_once: self.at_most_once.get_or_create_owned(&label),
         }
     }
 }
@@ -149,6 +153,7 @@ pub(crate) struct BrokerMetrics {
     pub(crate) retries: Counter,
     pub(crate) oversize: Counter,
     pub(crate) dropped: Counter,
+    pub(crate) at_most_once: Counter,
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::backoff::Backoff;
 use super::delivery::{Ack, Content, Delivery, Queued};
 use super::link::{Broker, Incoming, Link, LinkError, LinkEvent};
-use super::options::BrokerOptions;
+use super::options::{BrokerOptions, SubscribeQos};
 use super::session::Session;
 use super::state::{BrokerState, StateCell};
 use super::subscriber::{Outcomes, subscribe};
@@ -44,6 +44,8 @@ pub(super) struct Runner {
     pub(super) queued: Arc<Queued>,
     /// Places for QoS 1 messages on their way to the disk.
     pub(super) window: Arc<Semaphore>,
+    /// Whether messages of QoS 0 were warned of.
+    pub(super) is_quality_noted: bool,
     /// How long reading has paused since something was last sent.
     pub(super) paused: Duration,
     /// `None` once shutdown has begun: the delivery task ends when it has worked off the queue.
@@ -94,6 +96,12 @@ impl Runner {
                     backoff.saturate();
                     self.state.set(&BrokerState::Refused { reason });
                 }
+                LinkError::TooLarge(bytes) => {
+                    self.metrics.oversize.inc();
+                    // It comes again on every connection, and nothing behind it can be read.
+                    backoff.saturate();
+                    self.state.disconnected(self.explain_size(bytes));
+                }
                 LinkError::Lost(reason) => self.state.disconnected(self.explain(reason, losses)),
             }
             // Pitfall 13: the library would try again at once.
@@ -115,6 +123,13 @@ impl Runner {
             return reason;
         }
         format!("{reason} (again soon after connecting; does another client use the identifier `{}`?)", self.options.client_id)
+    }
+
+    fn explain_size(&self, bytes: usize) -> String {
+        let client_id = &self.options.client_id;
+        format!(
+            "the broker sends a packet of {bytes} bytes, more than we read; it will come again until the session of `{client_id}` is removed there"
+        )
     }
 
     /// One connection from the first attempt to its end.
@@ -187,14 +202,15 @@ impl Runner {
         if is_oversize {
             self.note_oversize(&incoming);
         }
-        let ack = match incoming.packet_id {
+        self.note_quality(&incoming);
+        let ack = match incoming.ack {
             None if is_oversize => return Ok(()),
             None if !self.queued.enter(incoming.size, &self.options) => {
                 self.note_drop(&incoming);
                 return Ok(());
             }
             None => None,
-            Some(packet_id) => Some(Ack { session: Arc::clone(session), packet_id, place: self.place().await? }),
+            Some(id) => Some(Ack { session: Arc::clone(session), id, place: self.place().await? }),
         };
         let content = if is_oversize {
             Content::Oversize
@@ -244,6 +260,19 @@ impl Runner {
         if self.log.admits() {
             let (broker, bytes, max_bytes) = (&self.options.name, incoming.size, self.options.max_packet_bytes);
             tracing::error!(broker, topic = ?incoming.topic, bytes, max_bytes, "message above the size limit is dropped");
+        }
+    }
+
+    /// A subscription with QoS 1 does not lift messages that were published with less.
+    fn note_quality(&mut self, incoming: &Incoming) {
+        if incoming.ack.is_some() {
+            return;
+        }
+        self.metrics.at_most_once.inc();
+        if self.options.qos == SubscribeQos::AtLeastOnce && !self.is_quality_noted {
+            self.is_quality_noted = true;
+            let (broker, topic) = (&self.options.name, &incoming.topic);
+            tracing::warn!(broker, ?topic, "published with quality of service 0: lost while we are away; ask the publisher for 1");
         }
     }
 

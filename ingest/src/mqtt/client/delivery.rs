@@ -19,6 +19,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::backoff::Backoff;
+use super::link::AckId;
 use super::options::BrokerOptions;
 use super::session::Session;
 use crate::message::{Intake, Message, Receipt, Refusal};
@@ -34,7 +35,7 @@ pub(super) struct Delivery {
 /// What to acknowledge, and on which connection.
 pub(super) struct Ack {
     pub(super) session: Arc<Session>,
-    pub(super) packet_id: u16,
+    pub(super) id: AckId,
     /// Its place in the window, given back when the message is settled.
     pub(super) place: OwnedSemaphorePermit,
 }
@@ -242,24 +243,24 @@ async fn pause(context: &Context, session: Option<&Session>, pause: Duration) ->
 /// Acknowledgements in order. Normally handed over at once: the request queue has room for a whole window. When a broker sends
 /// more than its window they wait here, two words each, at most one per packet identifier.
 struct Acks {
-    waiting: VecDeque<(Arc<Session>, u16)>,
+    waiting: VecDeque<(Arc<Session>, AckId)>,
     metrics: BrokerMetrics,
 }
 
 impl Acks {
     /// The message is on disk: its place in the window is free, whenever the acknowledgement is sent.
     fn push(&mut self, ack: Ack) {
-        let Ack { session, packet_id, place } = ack;
+        let Ack { session, id, place } = ack;
         drop(place);
-        self.waiting.push_back((session, packet_id));
+        self.waiting.push_back((session, id));
         self.flush();
     }
 
     /// Pitfall 7: never waits for the queue of the connection, which is emptied by the task that polls it.
     fn flush(&mut self) {
-        while let Some((session, packet_id)) = self.waiting.front() {
+        while let Some((session, id)) = self.waiting.front() {
             if session.takes_acks() {
-                if !session.requests.try_ack(*packet_id) {
+                if !session.requests.try_ack(*id) {
                     // Full, or the connection is ending; the flag will say which.
                     return;
                 }

@@ -25,7 +25,7 @@ pub(super) trait Link: Send {
 pub(super) trait Requests: Send + Sync {
     /// Acknowledges a message.
     #[must_use]
-    fn try_ack(&self, packet_id: u16) -> bool;
+    fn try_ack(&self, ack: AckId) -> bool;
 
     /// Subscribes to all filters of the settings in one packet.
     #[must_use]
@@ -63,9 +63,17 @@ pub(super) struct Incoming {
     /// DUP: the broker may have sent it before.
     pub(super) is_repeat: bool,
     /// What to acknowledge; none for QoS 0.
-    pub(super) packet_id: Option<u16>,
+    pub(super) ack: Option<AckId>,
     /// Size of topic and payload.
     pub(super) size: usize,
+}
+
+/// What a message is acknowledged with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct AckId {
+    pub(super) packet_id: u16,
+    /// QoS 2, which we never ask for: PUBREC instead of PUBACK; the library completes the exchange. See `orphans`.
+    pub(super) is_exactly_once: bool,
 }
 
 /// Why a connection ended.
@@ -75,6 +83,8 @@ pub(super) enum LinkError {
     Refused(String),
     /// Another client connected with our identifier.
     TakenOver,
+    /// A packet of this many bytes, more than the connection reads. The broker sends it again on every connection.
+    TooLarge(usize),
     /// Everything else.
     Lost(String),
 }

@@ -11,7 +11,7 @@
 //!
 //! | # | pitfall of rumqttc 0.25.1 | handled |
 //! |---|---|---|
-//! | 1 | 10 KiB packet limit, endless reconnects above it | limits in `rumqttc_v4`, `rumqttc_v5`; oversize messages in `connection` |
+//! | 1 | 10 KiB packet limit, endless reconnects above it | limits in `rumqttc_v4`, `rumqttc_v5`; oversize messages in `connection`, packets above every limit back off and say so |
 //! | 2 | clean session by default; MQTT 5 needs a session expiry too | `rumqttc_v4`, `rumqttc_v5`, `options` (stable `client_id`) |
 //! | 3 | no resubscription | `subscriber`, on every CONNACK |
 //! | 4 | queued requests are lost with the session | a new event loop per connection (`link`) |
@@ -20,15 +20,15 @@
 //! | 7 | waiting for the request queue in the polling task deadlocks | `try_` requests only, queue as long as the window |
 //! | 8 | a blocked poll loses the connection | `connection` only polls; Receive Maximum and withheld acknowledgements hold the broker back, and a broker that ignores both is read slower, never so slowly that a ping is late |
 //! | 9 | stale events and acknowledgements after a reconnect | a new event loop per connection; `session` travels with each message |
-//! | 10 | QoS 2 repeats and can disconnect | `SubscribeQos` has no 2 |
+//! | 10 | QoS 2 repeats and can disconnect | `SubscribeQos` has no 2; what an earlier program left in our session is received all the same (`orphans`) |
 //! | 11 | aliased publishes have no topic | topic alias maximum is not set (`rumqttc_v5`) |
 //! | 12 | a dropped poll restarts the handshake | `connection` drops a poll only to end the link; `connect_timeout` is the library's own |
 //! | 13 | errors return at once and the next poll reconnects | `connection` with `backoff`; one log line per change (`state`) |
 //! | 14 | keep-alive 60 s, noticed after twice that | `keep_alive` 20 s |
 //! | 15 | `set_connect_properties` replaces earlier settings | called first and alone (`rumqttc_v5`) |
-//! | 16 | TLS pulls in aws-lc | feature without provider; `tls` says so when none is installed |
+//! | 16 | TLS pulls in aws-lc | feature without provider; the binary installs one for everything, `tls` says so when none is installed |
 //! | 17 | shared subscriptions break the order per device | allowed, documented at `BrokerOptions::topics`; the pipeline orders by event time |
-//! | 18 | brokers drop queued messages, publishers send QoS 0 | documented at `SubscribeQos::AtLeastOnce`; broker presets are in `deploy/` |
+//! | 18 | brokers drop queued messages, publishers send QoS 0 | documented at `SubscribeQos::AtLeastOnce`, counted and warned of in `connection`; broker presets are in `deploy/` |
 //! | 19 | takeover flaps for ever | 0x8E is final (`connection`); 3.1.1 brokers cannot say it and Mosquitto 2.0.11 does not, there pauses grow and the reason says it |
 //!
 //! Also found: rumqttc reads an MQTT 5 DISCONNECT without a property length, which the standard allows, as an incomplete packet. Of
@@ -43,6 +43,7 @@ mod connection;
 mod delivery;
 mod link;
 mod options;
+mod orphans;
 mod rumqttc_v4;
 mod rumqttc_v5;
 mod session;
@@ -82,7 +83,7 @@ impl Client {
     /// Starts the tasks of one broker and returns at once; a broker that is down is waited for. Call inside a tokio runtime.
     ///
     /// # Errors
-    /// [`Error::BrokerSetting`] when a setting makes no sense or a file of `tls` cannot be read.
+    /// [`Error::BrokerSetting`] when a setting makes no sense or a certificate file is not usable.
     pub fn spawn(
         options: BrokerOptions,
         intake: Arc<dyn Intake>,
@@ -135,6 +136,7 @@ fn spawn_with(
         metrics,
         queued,
         window: Arc::new(Semaphore::new(options.max_window())),
+        is_quality_noted: false,
         paused: Duration::ZERO,
         queue: Some(sender),
         stopping: stopping.clone(),

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::tls;
 use crate::mqtt::{Error, TopicFilter};
 
 /// Version of the protocol to speak.
@@ -30,11 +31,11 @@ pub enum SubscribeQos {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TlsOptions {
     /// Certificates that sign the broker's; without it those of the operating system.
-    pub ca: Option<PathBuf>,
-    /// Our certificate chain, when the broker asks for one. Needs `key`.
-    pub certificate: Option<PathBuf>,
+    pub ca_file: Option<PathBuf>,
+    /// Our certificate chain, when the broker asks for one. Needs `key_file`.
+    pub certificate_file: Option<PathBuf>,
     /// Our private key.
-    pub key: Option<PathBuf>,
+    pub key_file: Option<PathBuf>,
 }
 
 /// Settings of one external broker. Build with [`BrokerOptions::new`], then change fields.
@@ -140,12 +141,17 @@ impl BrokerOptions {
         }
     }
 
-    /// Checks everything that can be checked without the network.
+    /// Checks everything that can be checked without the network, the certificate files included. For `mqtts://` the process must
+    /// have installed a rustls crypto provider.
     ///
     /// # Errors
-    /// [`Error::BrokerSetting`] names the broker, the field and the rule.
+    /// [`Error::BrokerSetting`] names the broker, the field, the rule or the file.
     pub fn validate(&self) -> Result<(), Error> {
-        self.address()?;
+        self.validate_values()?;
+        tls::transport(self, &self.address()?).map(drop)
+    }
+
+    fn validate_values(&self) -> Result<(), Error> {
         if self.topics.is_empty() {
             return Err(self.mistake("topics", "must name at least one topic filter"));
         }
@@ -155,8 +161,8 @@ impl BrokerOptions {
         if self.password.is_some() && self.username.is_none() {
             return Err(self.mistake("username", "must be set when `password` is"));
         }
-        if self.tls.certificate.is_some() != self.tls.key.is_some() {
-            return Err(self.mistake("tls", "`certificate` and `key` must be set together"));
+        if self.tls.certificate_file.is_some() != self.tls.key_file.is_some() {
+            return Err(self.mistake("certificate_file", "must be set together with `key_file`"));
         }
         let rules = [
             ("name", !self.name.is_empty(), "must not be empty"),
@@ -265,7 +271,7 @@ mod tests {
             ("mqtt://[2001:db8::1]", "[2001:db8::1]", 1883, false),
         ] {
             assert_eq!(options(url).address().unwrap(), Address { host: host.to_owned(), port, is_tls }, "{url}");
-            options(url).validate().unwrap();
+            options(url).validate_values().unwrap();
         }
     }
 
@@ -289,7 +295,9 @@ mod tests {
         assert!(mistake(|o| o.password = Some("x".to_owned())).contains("`username`"));
         assert!(mistake(|o| o.keep_alive = Duration::from_secs(1)).contains("`keep_alive`"));
         assert!(mistake(|o| o.max_packet_bytes = 10 << 10).contains("`max_packet_bytes`"));
-        assert!(mistake(|o| o.tls.key = Some("k.pem".into())).contains("`tls`"));
+        assert!(mistake(|o| o.tls.key_file = Some("k.pem".into())).contains("`certificate_file`"));
+        let unencrypted = mistake(|o| o.tls.ca_file = Some("ca.pem".into()));
+        assert!(unencrypted.contains("`ca_file`") && unencrypted.contains("mqtts://"), "{unencrypted}");
     }
 
     #[test]

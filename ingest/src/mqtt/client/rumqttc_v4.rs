@@ -6,12 +6,13 @@ use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use rumqttc::{
-    AsyncClient, ConnectReturnCode, ConnectionError, Event, EventLoop, MqttOptions, Packet, Publish, QoS, SubscribeFilter,
-    SubscribeReasonCode, Transport,
+    AsyncClient, ConnectReturnCode, ConnectionError, Event, EventLoop, MqttOptions, Packet, Publish, QoS, StateError, SubscribeFilter,
+    SubscribeReasonCode, Transport, mqttbytes,
 };
 
-use super::link::{Broker, Incoming, Link, LinkError, LinkEvent, Requests};
+use super::link::{AckId, Broker, Incoming, Link, LinkError, LinkEvent, Requests};
 use super::options::{Address, BrokerOptions, SubscribeQos};
+use super::orphans::Orphans;
 
 /// A broker that speaks MQTT 3.1.1.
 pub(super) struct BrokerV4 {
@@ -19,6 +20,7 @@ pub(super) struct BrokerV4 {
     connect_timeout_s: u64,
     filters: Arc<[SubscribeFilter]>,
     queue: usize,
+    orphans: Arc<Orphans>,
 }
 
 impl BrokerV4 {
@@ -49,7 +51,7 @@ impl BrokerV4 {
         let filters = options.topics.iter().map(|topic| SubscribeFilter::new(topic.clone(), qos)).collect();
         // Pitfall 7: room for every acknowledgement that can be due, the subscription and the goodbye.
         let queue = usize::from(options.max_in_flight) + 8;
-        Self { options: mqtt, connect_timeout_s: options.connect_timeout.as_secs(), filters, queue }
+        Self { options: mqtt, connect_timeout_s: options.connect_timeout.as_secs(), filters, queue, orphans: Arc::default() }
     }
 }
 
@@ -59,14 +61,20 @@ impl Broker for BrokerV4 {
         let (client, mut events) = AsyncClient::new(self.options.clone(), self.queue);
         // Pitfall 12: covers DNS, TCP, TLS and CONNACK; nothing of ours cuts a connection attempt short.
         events.network_options.set_connection_timeout(self.connect_timeout_s);
+        for packet_id in self.orphans.all() {
+            let received = Packet::Publish(acknowledged(AckId { packet_id, is_exactly_once: true }));
+            let _ = events.state.handle_incoming_packet(received);
+        }
+        events.state.events.clear();
         let requests = Arc::new(RequestsV4 { client, filters: Arc::clone(&self.filters) });
-        Box::new(LinkV4 { events, requests, error: None })
+        Box::new(LinkV4 { events, requests, orphans: Arc::clone(&self.orphans), error: None })
     }
 }
 
 struct LinkV4 {
     events: EventLoop,
     requests: Arc<RequestsV4>,
+    orphans: Arc<Orphans>,
     /// Why the connection ended, kept until what was read before is handed on.
     error: Option<LinkError>,
 }
@@ -77,7 +85,12 @@ impl Link for LinkV4 {
             if self.error.is_none() {
                 match self.events.poll().await {
                     Ok(event) => return Ok(link_event(event)),
-                    Err(error) => self.error = Some(link_error(error)),
+                    Err(error) => {
+                        if let ConnectionError::MqttState(StateError::Unsolicited(packet_id)) = &error {
+                            self.orphans.remember(*packet_id);
+                        }
+                        self.error = Some(link_error(error));
+                    }
                 }
             }
             // What was read together with the end is still in the event loop. QoS 1 is delivered again; QoS 0 would be lost.
@@ -104,10 +117,8 @@ struct RequestsV4 {
 }
 
 impl Requests for RequestsV4 {
-    fn try_ack(&self, packet_id: u16) -> bool {
-        let mut publish = Publish::new("", QoS::AtLeastOnce, Vec::new());
-        publish.pkid = packet_id;
-        self.client.try_ack(&publish).is_ok()
+    fn try_ack(&self, ack: AckId) -> bool {
+        self.client.try_ack(&acknowledged(ack)).is_ok()
     }
 
     fn try_subscribe(&self) -> bool {
@@ -117,6 +128,14 @@ impl Requests for RequestsV4 {
     fn try_disconnect(&self) -> bool {
         self.client.try_disconnect().is_ok()
     }
+}
+
+/// As much of a message as its acknowledgement needs.
+fn acknowledged(ack: AckId) -> Publish {
+    let qos = if ack.is_exactly_once { QoS::ExactlyOnce } else { QoS::AtLeastOnce };
+    let mut publish = Publish::new("", qos, Vec::new());
+    publish.pkid = ack.packet_id;
+    publish
 }
 
 fn link_event(event: Event) -> LinkEvent {
@@ -135,7 +154,8 @@ fn link_event(event: Event) -> LinkEvent {
             payload: Bytes::copy_from_slice(&publish.payload),
             retained: publish.retain,
             is_repeat: publish.dup,
-            packet_id: (publish.qos == QoS::AtLeastOnce).then_some(publish.pkid),
+            ack: (publish.qos != QoS::AtMostOnce)
+                .then_some(AckId { packet_id: publish.pkid, is_exactly_once: publish.qos == QoS::ExactlyOnce }),
             topic: publish.topic,
         }),
         Event::Outgoing(_) => LinkEvent::Sent,
@@ -149,6 +169,9 @@ fn link_error(error: ConnectionError) -> LinkError {
             LinkError::Lost(format!("the broker takes no connection now: {code:?}"))
         }
         ConnectionError::ConnectionRefused(code) => LinkError::Refused(format!("the broker refused the login: {code:?}")),
+        ConnectionError::MqttState(StateError::Deserialization(mqttbytes::Error::PayloadSizeLimitExceeded(bytes))) => {
+            LinkError::TooLarge(bytes)
+        }
         ConnectionError::NetworkTimeout | ConnectionError::FlushTimeout => LinkError::Lost("no answer from the broker in time".to_owned()),
         ConnectionError::Io(error) => LinkError::Lost(error.to_string()),
         error => LinkError::Lost(error.to_string()),

@@ -6,20 +6,22 @@ use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use rumqttc::Transport;
-use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{
     ConnectProperties, ConnectReturnCode, DisconnectReasonCode, Filter, Packet, Publish, RetainForwardRule, SubscribeReasonCode,
 };
+use rumqttc::v5::mqttbytes::{Error as CodecError, QoS};
 use rumqttc::v5::{AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, StateError};
 
-use super::link::{Broker, Incoming, Link, LinkError, LinkEvent, Requests};
+use super::link::{AckId, Broker, Incoming, Link, LinkError, LinkEvent, Requests};
 use super::options::{Address, BrokerOptions, SubscribeQos};
+use super::orphans::Orphans;
 
 /// A broker that speaks MQTT 5.
 pub(super) struct BrokerV5 {
     options: MqttOptions,
     filters: Arc<[Filter]>,
     queue: usize,
+    orphans: Arc<Orphans>,
 }
 
 impl BrokerV5 {
@@ -64,22 +66,28 @@ impl BrokerV5 {
         });
         // Pitfall 7: room for every acknowledgement that can be due, the subscription and the goodbye.
         let queue = usize::from(options.max_in_flight) + 8;
-        Self { options: mqtt, filters: filters.collect(), queue }
+        Self { options: mqtt, filters: filters.collect(), queue, orphans: Arc::default() }
     }
 }
 
 impl Broker for BrokerV5 {
     fn link(&self) -> Box<dyn Link> {
         // Pitfalls 4, 9: a new event loop per connection, so no event, request or acknowledgement of the last one is left in it.
-        let (client, events) = AsyncClient::new(self.options.clone(), self.queue);
+        let (client, mut events) = AsyncClient::new(self.options.clone(), self.queue);
+        for packet_id in self.orphans.all() {
+            let received = Packet::Publish(acknowledged(AckId { packet_id, is_exactly_once: true }));
+            let _ = events.state.handle_incoming_packet(received);
+        }
+        events.state.events.clear();
         let requests = Arc::new(RequestsV5 { client, filters: Arc::clone(&self.filters) });
-        Box::new(LinkV5 { events, requests, error: None })
+        Box::new(LinkV5 { events, requests, orphans: Arc::clone(&self.orphans), error: None })
     }
 }
 
 struct LinkV5 {
     events: EventLoop,
     requests: Arc<RequestsV5>,
+    orphans: Arc<Orphans>,
     /// Why the connection ended, kept until what was read before is handed on.
     error: Option<LinkError>,
 }
@@ -90,7 +98,12 @@ impl Link for LinkV5 {
             if self.error.is_none() {
                 match self.events.poll().await {
                     Ok(event) => return Ok(link_event(event)),
-                    Err(error) => self.error = Some(link_error(error)),
+                    Err(error) => {
+                        if let ConnectionError::MqttState(StateError::Unsolicited(packet_id)) = &error {
+                            self.orphans.remember(*packet_id);
+                        }
+                        self.error = Some(link_error(error));
+                    }
                 }
             }
             // What was read together with the end is still in the event loop. QoS 1 is delivered again; QoS 0 would be lost.
@@ -117,10 +130,8 @@ struct RequestsV5 {
 }
 
 impl Requests for RequestsV5 {
-    fn try_ack(&self, packet_id: u16) -> bool {
-        let mut publish = Publish::new("", QoS::AtLeastOnce, Bytes::new(), None);
-        publish.pkid = packet_id;
-        self.client.try_ack(&publish).is_ok()
+    fn try_ack(&self, ack: AckId) -> bool {
+        self.client.try_ack(&acknowledged(ack)).is_ok()
     }
 
     fn try_subscribe(&self) -> bool {
@@ -130,6 +141,14 @@ impl Requests for RequestsV5 {
     fn try_disconnect(&self) -> bool {
         self.client.try_disconnect().is_ok()
     }
+}
+
+/// As much of a message as its acknowledgement needs.
+fn acknowledged(ack: AckId) -> Publish {
+    let qos = if ack.is_exactly_once { QoS::ExactlyOnce } else { QoS::AtLeastOnce };
+    let mut publish = Publish::new("", qos, Bytes::new(), None);
+    publish.pkid = ack.packet_id;
+    publish
 }
 
 fn link_event(event: Event) -> LinkEvent {
@@ -149,7 +168,8 @@ fn link_event(event: Event) -> LinkEvent {
             payload: Bytes::copy_from_slice(&publish.payload),
             retained: publish.retain,
             is_repeat: publish.dup,
-            packet_id: (publish.qos == QoS::AtLeastOnce).then_some(publish.pkid),
+            ack: (publish.qos != QoS::AtMostOnce)
+                .then_some(AckId { packet_id: publish.pkid, is_exactly_once: publish.qos == QoS::ExactlyOnce }),
         }),
         Event::Outgoing(_) => LinkEvent::Sent,
         Event::Incoming(_) => LinkEvent::Other,
@@ -174,6 +194,10 @@ fn link_error(error: ConnectionError) -> LinkError {
         ConnectionError::MqttState(StateError::ServerDisconnect { reason_code, .. }) => {
             LinkError::Lost(format!("the broker closed the connection: {reason_code:?}"))
         }
+        ConnectionError::MqttState(
+            StateError::Deserialization(CodecError::PayloadSizeLimitExceeded { pkt_size: bytes, .. })
+            | StateError::IncomingPacketTooLarge { pkt_size: bytes, .. },
+        ) => LinkError::TooLarge(bytes),
         ConnectionError::Timeout(_) => LinkError::Lost("no answer from the broker in time".to_owned()),
         ConnectionError::Io(error) => LinkError::Lost(error.to_string()),
         error => LinkError::Lost(error.to_string()),

@@ -7,19 +7,10 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::peer::PeerAddr;
 
-/// Pauses after errors of `accept`: the first one, and the longest, which is how long newcomers wait at most once descriptors
-/// are free again.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Pauses {
-    pub(super) min: Duration,
-    pub(super) max: Duration,
-}
-
-impl Default for Pauses {
-    fn default() -> Self {
-        Self { min: Duration::from_millis(50), max: Duration::from_secs(1) }
-    }
-}
+/// First pause after an error of `accept`.
+const MIN_PAUSE: Duration = Duration::from_millis(50);
+/// Longest pause; also how long newcomers wait at most once descriptors are free again.
+const MAX_PAUSE: Duration = Duration::from_secs(1);
 
 /// Where streams come from; a listener, or a stand-in that fails.
 pub(super) trait Listener {
@@ -43,11 +34,10 @@ impl Listener for TcpListener {
 /// that the loop does not spin, and logged once until it is over.
 pub(super) async fn accept_loop<L: Listener>(
     listener: &mut L,
-    pauses: Pauses,
     on_error: impl Fn(&io::Error),
     mut on_stream: impl FnMut(L::Stream, PeerAddr),
 ) -> std::convert::Infallible {
-    let mut pause = pauses.min;
+    let mut pause = MIN_PAUSE;
     let mut failures = 0_u64;
     loop {
         match listener.accept().await {
@@ -55,7 +45,7 @@ pub(super) async fn accept_loop<L: Listener>(
                 if failures > 0 {
                     tracing::info!(failures, "MQTT endpoint accepts connections again");
                 }
-                (pause, failures) = (pauses.min, 0);
+                (pause, failures) = (MIN_PAUSE, 0);
                 on_stream(stream, peer);
             }
             Err(error) if concerns_one_connection(&error) => on_error(&error),
@@ -66,7 +56,7 @@ pub(super) async fn accept_loop<L: Listener>(
                 }
                 failures += 1;
                 tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(pauses.max);
+                pause = (pause * 2).min(MAX_PAUSE);
             }
         }
     }
@@ -118,7 +108,7 @@ mod tests {
     }
 
     /// Runs until stream 2 is accepted; returns what was accepted, the time it took, and the number of errors.
-    async fn accept(script: impl Into<VecDeque<io::Result<u32>>>, pauses: Pauses) -> (Vec<u32>, Duration, usize) {
+    async fn accept(script: impl Into<VecDeque<io::Result<u32>>>) -> (Vec<u32>, Duration, usize) {
         let mut listener = Script(script.into());
         let started = Instant::now();
         let accepted = Mutex::new(Vec::new());
@@ -127,7 +117,7 @@ mod tests {
         let count = |_: &io::Error| {
             errors.fetch_add(1, Ordering::SeqCst);
         };
-        let run = accept_loop(&mut listener, pauses, count, |stream, _| {
+        let run = accept_loop(&mut listener, count, |stream, _| {
             accepted.lock().unwrap().push(stream);
             if stream == 2 {
                 done.notify_one();
@@ -140,21 +130,22 @@ mod tests {
         (accepted.into_inner().unwrap(), started.elapsed(), errors.into_inner())
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn running_out_of_descriptors_backs_off_and_then_goes_on() {
-        let script = [Ok(1), out_of_descriptors(24), out_of_descriptors(23), out_of_descriptors(24), Ok(2)];
-        let (accepted, took, errors) = accept(script, Pauses::default()).await;
+        let mut script = VecDeque::from([Ok(1)]);
+        script.extend([24, 23, 24, 24, 24, 24, 24].map(out_of_descriptors));
+        script.push_back(Ok(2));
+        let (accepted, took, errors) = accept(script).await;
         assert_eq!(accepted, [1, 2]);
-        // 50 + 100 + 200 ms.
-        assert!(took >= Duration::from_millis(350), "{took:?}");
-        assert_eq!(errors, 3);
+        // 50 + 100 + 200 + 400 + 800 ms, then a second each.
+        assert_eq!(took, Duration::from_millis(3550));
+        assert_eq!(errors, 7);
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_connection_that_died_before_accept_costs_no_pause() {
-        let pauses = Pauses { min: Duration::from_hours(1), max: Duration::from_hours(1) };
         let aborted = Err(io::Error::from(io::ErrorKind::ConnectionAborted));
-        let (accepted, _, errors) = accept([aborted, Ok(2)], pauses).await;
-        assert_eq!((accepted, errors), (vec![2], 1));
+        let (accepted, took, errors) = accept([aborted, Ok(2)]).await;
+        assert_eq!((accepted, took, errors), (vec![2], Duration::ZERO, 1));
     }
 }

@@ -127,7 +127,6 @@ impl Endpoint {
         let server = self.server.clone();
         let accepting = accept::accept_loop(
             &mut self.listener,
-            accept::Pauses::default(),
             |_| {
                 server.shared.metrics.endpoint.accept_errors.inc();
             },

@@ -1,9 +1,10 @@
-//! The client against a scripted broker and against a real Mosquitto.
+//! The client against brokers: a scripted one behind the seam, one made of bytes on a socket, our own endpoint, a real Mosquitto.
 
 mod mosquitto;
 mod own_endpoint;
+mod raw_broker;
 mod scripted;
-mod tls;
+pub(super) mod tls;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,10 +12,12 @@ use std::time::Duration;
 use stadtwarte_model::{ManualClock, Timestamp};
 use tokio::time::timeout;
 
-use super::{BrokerOptions, BrokerState, Client, ClientHandle};
+use super::{BrokerOptions, BrokerState, Client, ClientHandle, Protocol};
 use crate::message::Intake;
 use crate::mqtt::MqttMetrics;
 use crate::mqtt::testing::{DEADLINE, FakeIntake};
+
+const BOTH: [Protocol; 2] = [Protocol::V3, Protocol::V5];
 
 /// Short pauses, so that tests in real time stay short.
 fn quick(name: &str, url: &str, client_id: &str) -> BrokerOptions {

@@ -4,17 +4,12 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
-
-use super::{quick, reach, spawn, subscribed};
+use super::{BOTH, quick, reach, spawn, subscribed};
 use crate::message::Refusal;
+use crate::mqtt::MqttMetrics;
 use crate::mqtt::client::{BrokerOptions, BrokerState, Protocol};
 use crate::mqtt::testing::mosquitto::{Mosquitto, Setup, access_list_plugin};
-use crate::mqtt::testing::wire::{CONNACK, RawClient, SUBACK, packet};
 use crate::mqtt::testing::{FakeIntake, eventually};
-use crate::mqtt::{MqttMetrics, testing};
-
-const BOTH: [Protocol; 2] = [Protocol::V3, Protocol::V5];
 
 fn options(broker: &Mosquitto, protocol: Protocol) -> BrokerOptions {
     BrokerOptions { protocol, ..quick("mosquitto", &broker.url(), "stadtwarte-test") }
@@ -299,46 +294,4 @@ async fn a_backlog_larger_than_every_window_flows_through_unharmed() {
         client.shutdown().await;
         expect_nothing_left(&broker, protocol).await;
     }
-}
-
-#[tokio::test]
-async fn a_broker_that_accepts_and_never_answers_is_given_up() {
-    for protocol in BOTH {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let url = format!("mqtt://{}", listener.local_addr().unwrap());
-        let intake = Arc::new(FakeIntake::immediate());
-        let silent = BrokerOptions { protocol, connect_timeout: Duration::from_secs(1), ..quick("silent", &url, "c") };
-        let client = spawn(silent, &intake, &MqttMetrics::default());
-        let (_held, _) = listener.accept().await.unwrap();
-        reach(&client, |state| matches!(state, BrokerState::Disconnected { reason, .. } if reason.contains("in time"))).await;
-        // And tries again.
-        let again = tokio::time::timeout(testing::DEADLINE, listener.accept()).await;
-        assert!(again.is_ok());
-    }
-}
-
-async fn lose_the_link(protocol: Protocol) {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let url = format!("mqtt://{}", listener.local_addr().unwrap());
-    let intake = Arc::new(FakeIntake::immediate());
-    let keep_alive = Duration::from_secs(5);
-    let client = spawn(BrokerOptions { protocol, keep_alive, ..quick("dead", &url, "c") }, &intake, &MqttMetrics::default());
-    let (stream, _) = listener.accept().await.unwrap();
-    let mut broker = RawClient::new(stream);
-    broker.expect(0x10).await;
-    let is_v5 = protocol == Protocol::V5;
-    broker.send(&packet(CONNACK, if is_v5 { &[0, 0, 0] } else { &[0, 0] })).await;
-    let subscribe = broker.expect(0x82).await;
-    let id = &subscribe[..2];
-    broker.send(&packet(SUBACK, &if is_v5 { [id, &[0, 1]].concat() } else { [id, &[1]].concat() })).await;
-    subscribed(&client).await;
-    // From here on the broker takes everything and says nothing.
-    let started = tokio::time::Instant::now();
-    reach(&client, |state| matches!(state, BrokerState::Disconnected { .. })).await;
-    assert!(started.elapsed() <= 2 * keep_alive + Duration::from_secs(2), "{:?}", started.elapsed());
-}
-
-#[tokio::test]
-async fn a_dead_link_is_noticed_by_pings() {
-    tokio::join!(lose_the_link(Protocol::V3), lose_the_link(Protocol::V5));
 }

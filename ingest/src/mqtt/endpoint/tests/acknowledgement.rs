@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
 
-use super::{Bench, publishes, quick};
+use super::{Bench, publishes};
 use crate::message::Refusal;
 use crate::mqtt::endpoint::EndpointOptions;
 use crate::mqtt::testing::wire::{self, DISCONNECT, PUBACK, PUBCOMP, PUBREC};
 use crate::mqtt::testing::{FakeIntake, eventually};
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn acks_leave_only_after_the_receipt_resolves() {
     for level in [4, 5] {
         let bench = Bench::new(FakeIntake::manual());
@@ -27,7 +27,7 @@ async fn acks_leave_only_after_the_receipt_resolves() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn acks_leave_in_arrival_order_when_receipts_resolve_in_any_order() {
     for level in [4, 5] {
         let bench = Bench::new(FakeIntake::manual());
@@ -43,7 +43,7 @@ async fn acks_leave_in_arrival_order_when_receipts_resolve_in_any_order() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn publishes_of_one_read_are_one_batch_in_order_with_the_time_of_the_read() {
     let bench = Bench::new(FakeIntake::immediate());
     let mut client = bench.connect(4).await;
@@ -57,7 +57,7 @@ async fn publishes_of_one_read_are_one_batch_in_order_with_the_time_of_the_read(
     assert!(messages.iter().all(|message| &*message.source == "endpoint" && &message.payload[..] == b"payload"));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn acks_of_earlier_batches_leave_while_the_intake_makes_a_batch_wait() {
     let bench = Bench::new(FakeIntake::manual());
     let mut client = bench.connect(4).await;
@@ -75,7 +75,7 @@ async fn acks_of_earlier_batches_leave_while_the_intake_makes_a_batch_wait() {
     assert_eq!(client.acks(PUBACK, 1).await, [3]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_fire_and_forget_publisher_is_heard_to_the_end() {
     let bench = Bench::new(FakeIntake::immediate());
     bench.intake.close_gate();
@@ -88,7 +88,7 @@ async fn a_fire_and_forget_publisher_is_heard_to_the_end() {
     assert_eq!(bench.intake.topics(), ["a/b"]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_came_before_the_end_of_the_stream_is_acknowledged() {
     let bench = Bench::new(FakeIntake::manual());
     let mut client = bench.connect(4).await;
@@ -102,7 +102,7 @@ async fn what_came_before_the_end_of_the_stream_is_acknowledged() {
     client.expect_end().await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_publish_that_may_be_a_repetition_says_so() {
     let bench = Bench::new(FakeIntake::immediate());
     let mut client = bench.connect(4).await;
@@ -115,7 +115,7 @@ async fn a_publish_that_may_be_a_repetition_says_so() {
     assert_eq!(flags, [true, false]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_retained_publish_carries_the_flag_on() {
     let bench = Bench::new(FakeIntake::immediate());
     let mut client = bench.connect(4).await;
@@ -127,10 +127,10 @@ async fn a_retained_publish_carries_the_flag_on() {
     assert_eq!(bench.intake.messages().iter().map(|message| message.retained).collect::<Vec<_>>(), [true, false]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_refused_message_of_3_1_1_ends_the_connection_after_the_acks_before_it() {
     let intake = FakeIntake::after(Duration::from_millis(3)).answering(|number, _| if number == 30 { Err(Refusal::Retry) } else { Ok(()) });
-    let bench = Bench::with(intake, quick());
+    let bench = Bench::new(intake);
     let mut client = bench.connect(4).await;
     client.send(&publishes(4, 1, 50)).await;
     assert_eq!(client.acks(PUBACK, 30).await, (1..=30).collect::<Vec<_>>());
@@ -138,22 +138,21 @@ async fn a_refused_message_of_3_1_1_ends_the_connection_after_the_acks_before_it
     assert_eq!(bench.metrics.endpoint.acks.get(), 30);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_refused_3_1_1_publisher_is_held_before_it_may_come_back() {
     let intake = FakeIntake::immediate().answering(|_, _| Err(Refusal::Retry));
-    let refusal_pause = Duration::from_millis(200);
-    let bench = Bench::with(intake, EndpointOptions { refusal_pause, ..quick() });
+    let bench = Bench::new(intake);
     let mut client = bench.connect(4).await;
     let started = tokio::time::Instant::now();
     client.send(&publishes(4, 1, 1)).await;
     client.expect_end().await;
-    assert!(started.elapsed() >= refusal_pause, "{:?}", started.elapsed());
+    assert_eq!(started.elapsed(), EndpointOptions::default().refusal_pause);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_refused_message_of_mqtt_5_is_answered_in_its_turn_and_the_rest_goes_on() {
     let intake = FakeIntake::after(Duration::from_millis(3)).answering(|number, _| if number == 3 { Err(Refusal::Retry) } else { Ok(()) });
-    let bench = Bench::with(intake, quick());
+    let bench = Bench::new(intake);
     let mut client = bench.connect(5).await;
     client.send(&publishes(5, 1, 6)).await;
     assert_eq!(client.acks(PUBACK, 3).await, [1, 2, 3]);
@@ -161,11 +160,11 @@ async fn a_refused_message_of_mqtt_5_is_answered_in_its_turn_and_the_rest_goes_o
     assert_eq!(client.acks(PUBACK, 2).await, [5, 6]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_failed_log_acknowledges_nothing_more_and_closes() {
     for level in [4, 5] {
         let intake = FakeIntake::immediate().answering(|number, _| if number == 2 { Err(Refusal::Fatal) } else { Ok(()) });
-        let bench = Bench::with(intake, quick());
+        let bench = Bench::new(intake);
         let mut client = bench.connect(level).await;
         client.send(&publishes(level, 1, 5)).await;
         assert_eq!(client.acks(PUBACK, 2).await, [1, 2]);
@@ -176,9 +175,9 @@ async fn a_failed_log_acknowledges_nothing_more_and_closes() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_refused_message_without_acknowledgement_is_counted_and_the_connection_stays() {
-    let bench = Bench::with(FakeIntake::immediate().answering(|_, _| Err(Refusal::Retry)), quick());
+    let bench = Bench::with(FakeIntake::immediate().answering(|_, _| Err(Refusal::Retry)), EndpointOptions::default());
     let mut client = bench.connect(4).await;
     client.send(&wire::publish(4, 0, 0, "a", b"x")).await;
     bench.intake.wait_for(1).await;
@@ -187,7 +186,7 @@ async fn a_refused_message_without_acknowledgement_is_counted_and_the_connection
     eventually("the refusal is counted", || refusals() == 1).await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn exactly_once_is_received_only_when_it_is_on_disk() {
     for level in [4, 5] {
         let bench = Bench::new(FakeIntake::manual());
@@ -215,7 +214,7 @@ async fn exactly_once_is_received_only_when_it_is_on_disk() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_release_of_an_unknown_identifier_is_completed() {
     for (level, expected) in [(4, &[0, 9][..]), (5, &[0, 9, 0x92])] {
         let bench = Bench::new(FakeIntake::immediate());
@@ -225,9 +224,9 @@ async fn a_release_of_an_unknown_identifier_is_completed() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_release_before_the_message_is_received_breaks_the_exchange() {
-    let bench = Bench::with(FakeIntake::manual(), quick());
+    let bench = Bench::new(FakeIntake::manual());
     let mut client = bench.connect(5).await;
     client.send(&wire::publish(5, 2, 7, "a", b"x")).await;
     client.send(&wire::pubrel(7)).await;
@@ -238,7 +237,7 @@ async fn a_release_before_the_message_is_received_breaks_the_exchange() {
     client.expect_end().await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_refused_exactly_once_message_frees_its_identifier() {
     let intake = FakeIntake::immediate().answering(|number, _| if number == 0 { Err(Refusal::Retry) } else { Ok(()) });
     let bench = Bench::new(intake);
@@ -250,10 +249,10 @@ async fn a_refused_exactly_once_message_frees_its_identifier() {
     assert_eq!(bench.intake.messages().len(), 2);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn good_messages_before_a_broken_one_are_acknowledged_before_the_connection_is_closed() {
     for level in [4, 5] {
-        let bench = Bench::with(FakeIntake::after(Duration::from_millis(5)), quick());
+        let bench = Bench::with(FakeIntake::after(Duration::from_millis(5)), EndpointOptions::default());
         let mut client = bench.connect(level).await;
         let mut bytes = publishes(level, 1, 3);
         bytes.extend(wire::publish(level, 1, 4, "with/#/wildcard", b"x"));

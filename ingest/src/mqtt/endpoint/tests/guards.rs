@@ -6,12 +6,12 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use tokio::sync::Notify;
 
-use super::{Bench, publishes, quick};
+use super::{Bench, publishes};
 use crate::mqtt::endpoint::{Authenticator, Decision, EndpointOptions, Grant, Login, LoginRefusal, NoSubscriptions, Principal, TopicScope};
 use crate::mqtt::testing::FakeIntake;
 use crate::mqtt::testing::wire::{self, CONNACK, DISCONNECT, PUBACK};
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn guard_1_a_topic_alias_maximum_of_zero_is_harmless() {
     let bench = Bench::new(FakeIntake::immediate());
     let mut client = bench.connect_as(wire::Connect { level: 5, properties: &[0x22, 0, 0], ..wire::Connect::default() }).await;
@@ -19,10 +19,10 @@ async fn guard_1_a_topic_alias_maximum_of_zero_is_harmless() {
     assert_eq!(client.acks(PUBACK, 1).await, [1]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn guard_2_the_first_packet_must_be_connect() {
     for bytes in [wire::publish(4, 0, 0, "a", b"x"), wire::PINGREQ.to_vec(), b"GET / HTTP/1.1\r\n\r\n".to_vec(), vec![0x20, 2, 0, 0]] {
-        let bench = Bench::with(FakeIntake::immediate(), quick());
+        let bench = Bench::new(FakeIntake::immediate());
         let mut client = bench.dial();
         client.send(&bytes).await;
         client.expect_end().await;
@@ -49,11 +49,11 @@ fn errors(level: u8) -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn guard_2_every_error_closes() {
     for level in [4, 5] {
         for (what, bytes) in errors(level) {
-            let bench = Bench::with(FakeIntake::immediate(), quick());
+            let bench = Bench::new(FakeIntake::immediate());
             let mut client = bench.connect(level).await;
             client.send(&bytes).await;
             // A publish behind the error must not be taken any more.
@@ -84,14 +84,15 @@ impl Authenticator for Slow {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn guard_3_nothing_behind_connect_is_looked_at_while_the_login_is_checked() {
     let grant = Grant { principal: Principal::new("gateway"), publish: TopicScope::Any };
     for (decision, expected) in [(Decision::Accept(grant), 3), (Decision::Refuse(LoginRefusal::BadCredentials), 0)] {
         for level in [4, 5] {
             let decide = Arc::new(Notify::new());
             let authenticator = Slow { decide: Arc::clone(&decide), decision: decision.clone() };
-            let bench = Bench::build(FakeIntake::immediate(), quick(), Arc::new(authenticator), Arc::new(NoSubscriptions));
+            let bench =
+                Bench::build(FakeIntake::immediate(), EndpointOptions::default(), Arc::new(authenticator), Arc::new(NoSubscriptions));
             let mut client = bench.dial();
             let mut bytes = wire::Connect { level, ..wire::Connect::default() }.bytes();
             bytes.extend(publishes(level, 1, 2));
@@ -112,7 +113,7 @@ async fn guard_3_nothing_behind_connect_is_looked_at_while_the_login_is_checked(
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn guard_4_topics_and_identifiers_that_are_none_are_refused() {
     for level in [4, 5] {
         let packets = [
@@ -128,7 +129,7 @@ async fn guard_4_topics_and_identifiers_that_are_none_are_refused() {
             (wire::pubrel(0), 0x81),
         ];
         for (bytes, reason) in packets {
-            let bench = Bench::with(FakeIntake::immediate(), quick());
+            let bench = Bench::new(FakeIntake::immediate());
             let mut client = bench.connect(level).await;
             client.send(&bytes).await;
             if level == 5 {
@@ -141,10 +142,21 @@ async fn guard_4_topics_and_identifiers_that_are_none_are_refused() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
+async fn guard_4_a_topic_alias_that_was_never_offered_is_refused() {
+    let bench = Bench::new(FakeIntake::immediate());
+    let mut client = bench.connect(5).await;
+    // Topic `a`, identifier 1, the property Topic Alias 1, payload `x`.
+    client.send(&wire::packet(0x32, &[0, 1, b'a', 0, 1, 3, 0x23, 0, 1, b'x'])).await;
+    assert_eq!(client.expect(DISCONNECT).await, [0x94, 0]);
+    client.expect_end().await;
+    assert!(bench.intake.messages().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn guard_5_a_header_that_announces_too_much_is_refused_before_its_bytes_come() {
     for level in [4, 5] {
-        let bench = Bench::with(FakeIntake::immediate(), quick());
+        let bench = Bench::new(FakeIntake::immediate());
         let mut client = bench.connect(level).await;
         // 268,435,455 bytes announced, none sent.
         client.send(&[0x32, 0xff, 0xff, 0xff, 0x7f]).await;
@@ -156,7 +168,7 @@ async fn guard_5_a_header_that_announces_too_much_is_refused_before_its_bytes_co
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn guard_6_a_resend_of_a_message_in_flight_is_answered_once() {
     for level in [4, 5] {
         let bench = Bench::new(FakeIntake::manual());
@@ -179,10 +191,10 @@ async fn guard_6_a_resend_of_a_message_in_flight_is_answered_once() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn guard_6_another_message_under_an_identifier_in_flight_is_never_acknowledged() {
     for (qos, first_ack) in [(1, PUBACK), (2, PUBACK)] {
-        let bench = Bench::with(FakeIntake::manual(), quick());
+        let bench = Bench::new(FakeIntake::manual());
         let mut client = bench.connect(5).await;
         client.send(&wire::publish(5, 1, 5, "a", b"x")).await;
         client.send(&wire::publish(5, qos, 5, "a", b"another")).await;
@@ -195,7 +207,7 @@ async fn guard_6_another_message_under_an_identifier_in_flight_is_never_acknowle
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_connection_that_panics_takes_nothing_with_it() {
     /// Panics on the first login.
     struct Panics(std::sync::atomic::AtomicBool);

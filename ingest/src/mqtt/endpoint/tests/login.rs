@@ -1,15 +1,14 @@
 //! Logins over the wire; the policy itself is tested beside it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::future::BoxFuture;
 
-use super::{Bench, REMOTE, publishes, quick};
+use super::{Bench, REMOTE, publishes};
 use crate::mqtt::TopicFilter;
 use crate::mqtt::endpoint::{
-    AuthPolicy, AuthPolicyOptions, Authenticator, CredentialVerifier, Decision, Grant, Login, LoginRefusal, NoSubscriptions, PeerAddr,
-    Principal, TopicScope, VerifierUnavailable,
+    AuthPolicy, AuthPolicyOptions, Authenticator, CredentialVerifier, Decision, EndpointOptions, Grant, Login, LoginRefusal,
+    NoSubscriptions, PeerAddr, Principal, TopicScope, VerifierUnavailable,
 };
 use crate::mqtt::testing::FakeIntake;
 use crate::mqtt::testing::wire::{self, CONNACK, PUBACK};
@@ -23,10 +22,10 @@ impl Authenticator for Always {
 }
 
 fn bench_with(decision: Decision) -> Bench {
-    Bench::build(FakeIntake::immediate(), quick(), Arc::new(Always(decision)), Arc::new(NoSubscriptions))
+    Bench::build(FakeIntake::immediate(), EndpointOptions::default(), Arc::new(Always(decision)), Arc::new(NoSubscriptions))
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn refusals_have_the_codes_of_their_version() {
     for (refusal, v3, v5) in
         [(LoginRefusal::BadCredentials, 4, 0x86), (LoginRefusal::NotAuthorized, 5, 0x87), (LoginRefusal::Unavailable, 3, 0x88)]
@@ -41,9 +40,9 @@ async fn refusals_have_the_codes_of_their_version() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn enhanced_authentication_is_refused() {
-    let bench = Bench::with(FakeIntake::immediate(), quick());
+    let bench = Bench::new(FakeIntake::immediate());
     let mut client = bench.dial();
     client.send(&wire::connect_v5("c", &[0x15, 0, 1, b'X'])).await;
     assert_eq!(client.expect(CONNACK).await[..2], [0, 0x8c]);
@@ -64,14 +63,11 @@ impl CredentialVerifier for Gateways {
 }
 
 fn bench_of_gateways() -> Bench {
-    let policy = AuthPolicy::new(
-        AuthPolicyOptions { refusal_delay: Duration::from_millis(10), ..AuthPolicyOptions::default() },
-        Some(Arc::new(Gateways)),
-    );
-    Bench::build(FakeIntake::immediate(), quick(), Arc::new(policy), Arc::new(NoSubscriptions))
+    let policy = AuthPolicy::new(AuthPolicyOptions::default(), Some(Arc::new(Gateways)));
+    Bench::build(FakeIntake::immediate(), EndpointOptions::default(), Arc::new(policy), Arc::new(NoSubscriptions))
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_remote_publisher_needs_its_credential() {
     let bench = bench_of_gateways();
     let remote = PeerAddr::tcp(REMOTE.parse().unwrap());
@@ -86,7 +82,7 @@ async fn a_remote_publisher_needs_its_credential() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_websocket_is_never_anonymous_even_from_this_machine() {
     let bench = bench_of_gateways();
     let mut client = bench.dial_from(PeerAddr::websocket(super::LOCAL.parse().unwrap()), 4096);
@@ -94,7 +90,7 @@ async fn a_websocket_is_never_anonymous_even_from_this_machine() {
     assert_eq!(client.expect(CONNACK).await, [0, 5]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_publisher_stays_inside_its_topics() {
     for level in [4, 5] {
         let bench = bench_of_gateways();
@@ -116,7 +112,7 @@ async fn a_publisher_stays_inside_its_topics() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_batch_of_forged_messages_only_never_reaches_the_intake() {
     let bench = bench_of_gateways();
     let login = Some(("gateway-7", "secret"));

@@ -7,8 +7,10 @@ use bytes::Bytes;
 use futures::{Sink, Stream};
 use tokio::sync::mpsc;
 
-use super::{Bench, LOCAL, publishes, quick};
-use crate::mqtt::endpoint::{Authenticator, BinaryFrames, Decision, Grant, Login, NoSubscriptions, PeerAddr, Principal, TopicScope};
+use super::{Bench, LOCAL, publishes};
+use crate::mqtt::endpoint::{
+    Authenticator, BinaryFrames, Decision, EndpointOptions, Grant, Login, NoSubscriptions, PeerAddr, Principal, TopicScope,
+};
 use crate::mqtt::testing::FakeIntake;
 use crate::mqtt::testing::wire;
 
@@ -55,9 +57,9 @@ impl Authenticator for Everybody {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn packets_in_binary_frames_are_served_and_a_broken_frame_ends_the_connection() {
-    let bench = Bench::build(FakeIntake::immediate(), quick(), Arc::new(Everybody), Arc::new(NoSubscriptions));
+    let bench = Bench::build(FakeIntake::immediate(), EndpointOptions::default(), Arc::new(Everybody), Arc::new(NoSubscriptions));
     let (to_server, incoming) = mpsc::unbounded_channel();
     let (outgoing, mut from_server) = mpsc::unbounded_channel();
     let server = bench.server.clone();
