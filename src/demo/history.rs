@@ -22,8 +22,8 @@ use crate::simulate::history::{Column, DeviceHistory, HistoryOptions, device_his
 use crate::system::SystemClock;
 
 const DAY_US: i64 = 86_400_000_000;
-/// Days that one chunk covers: enough rows for good files, few enough to stay small in memory.
-const CHUNK_DAYS: i64 = 4;
+/// Days that are committed together. Each is generated and written by itself, so this costs no memory, and saves commits.
+const CHUNK_DAYS: usize = 16;
 /// How long to wait for the first report of every device.
 const PATIENCE: Duration = Duration::from_secs(20);
 const TICK: Duration = Duration::from_millis(100);
@@ -44,15 +44,14 @@ pub(super) async fn import(
     }
     wait_for_devices(store, fleet.devices.len(), &shutdown).await;
     let until = SystemClock.now().as_micros();
-    let chunks = chunks(until, i64::from(days));
-    bar.set_length(chunks.len() as u64);
-    // One chunk is generated while the one before is sorted and written.
+    let days = days_before(until, i64::from(days));
+    bar.set_length(days.chunks(CHUNK_DAYS).len() as u64);
     let (sender, mut ready) = mpsc::channel(1);
     let generator = Generator { fleet: Arc::clone(fleet), registry: store.registry().state(), catalogue: catalogue.clone() };
-    let generating = tokio::task::spawn_blocking(move || generator.run(&chunks, &sender));
+    let generating = tokio::task::spawn_blocking(move || generator.run(&days, &sender));
     let mut chunk = 0;
-    while let Some(rows) = tokio::select! { rows = ready.recv() => rows, () = shutdown.cancelled() => None } {
-        store.import("demo-history", chunk, rows).await?;
+    while let Some(days) = tokio::select! { days = ready.recv() => days, () = shutdown.cancelled() => None } {
+        store.import("demo-history", chunk, days.into_iter()).await?;
         chunk += 1;
         bar.set_position(chunk);
         bar.set_message("chunks of history imported");
@@ -81,18 +80,12 @@ async fn wait_for_devices(store: &Store, wanted: usize, shutdown: &CancellationT
     }
 }
 
-/// Ranges of time, newest first, each ending where the one before began.
-fn chunks(until: i64, days: i64) -> Vec<(i64, i64)> {
+/// The days before `until`, UTC, newest first, each ending where the one before began; the first is the part of today that has passed.
+fn days_before(until: i64, days: i64) -> Vec<(i64, i64)> {
     let first = until - days * DAY_US;
     let midnight = until.div_euclid(DAY_US) * DAY_US;
-    let mut chunks = vec![(midnight, until)];
-    let mut end = midnight;
-    while end > first {
-        let start = (end - CHUNK_DAYS * DAY_US).max(first);
-        chunks.push((start, end));
-        end = start;
-    }
-    chunks
+    let earlier = (0..days).map(|day| midnight - day * DAY_US).map(|end| ((end - DAY_US).max(first), end));
+    std::iter::once((midnight, until)).chain(earlier).collect()
 }
 
 /// From a decoded field to a datastream.
@@ -110,18 +103,25 @@ struct Generator {
 }
 
 impl Generator {
-    fn run(&self, chunks: &[(i64, i64)], sender: &mpsc::Sender<Vec<ImportRow>>) {
+    /// Generates chunk after chunk, day by day; one day is generated while the one before is written.
+    fn run(&self, days: &[(i64, i64)], chunks: &mpsc::Sender<std::sync::mpsc::Receiver<Vec<ImportRow>>>) {
         let mut targets = HashMap::new();
-        for (from_us, to_us) in chunks {
-            let options = HistoryOptions::hourly(*from_us, *to_us);
-            let mut rows = Vec::new();
-            for device in 0..self.fleet.devices.len() {
-                if let Some(history) = device_history(&self.fleet, device, options) {
-                    self.add(&history, &mut targets, &mut rows);
-                }
-            }
-            if sender.blocking_send(rows).is_err() {
+        let mut expected = 0;
+        for chunk in days.chunks(CHUNK_DAYS) {
+            let (sender, receiver) = std::sync::mpsc::sync_channel(1);
+            if chunks.blocking_send(receiver).is_err() {
                 return;
+            }
+            for (from_us, to_us) in chunk {
+                // A day has about as many rows as the one before; growing step by step would copy them again and again.
+                let mut rows = Vec::with_capacity(expected + expected / 16);
+                let options = HistoryOptions::hourly(*from_us, *to_us);
+                let histories = (0..self.fleet.devices.len()).filter_map(|device| device_history(&self.fleet, device, options));
+                histories.for_each(|history| self.add(&history, &mut targets, &mut rows));
+                expected = rows.len();
+                if sender.send(rows).is_err() {
+                    return;
+                }
             }
         }
     }
@@ -230,11 +230,12 @@ mod tests {
     }
 
     #[test]
-    fn chunks_cover_the_whole_time_without_overlap() {
+    fn the_days_of_history_cover_the_whole_time_without_overlap() {
         let until = 1_772_366_400_000_000 + 5;
-        let chunks = chunks(until, 365);
-        assert_eq!(chunks[0].1, until);
-        assert!(chunks.windows(2).all(|pair| pair[1].1 == pair[0].0));
-        assert_eq!(chunks.last().unwrap().0, until - 365 * DAY_US);
+        let days = days_before(until, 365);
+        assert_eq!(days[0].1, until);
+        assert!(days.windows(2).all(|pair| pair[1].1 == pair[0].0));
+        assert_eq!(days.last().unwrap().0, until - 365 * DAY_US);
+        assert!(days.iter().all(|(from, to)| to - from <= DAY_US));
     }
 }

@@ -94,15 +94,10 @@ impl DemoCity {
 
     /// First every device reports once, within two seconds; then they take turns.
     async fn simulate(&self, target: Target, shutdown: &CancellationToken) -> anyhow::Result<()> {
-        let devices = self.fleet.devices.len();
-        let first = Pace::City { speed_up: 1.0, burst: BURST };
-        for (name, pace, count) in [("first", first, Some(devices as u64)), ("turns", Pace::Rate { per_s: self.options.rate }, None)] {
-            let mut options = Options::new(target.clone(), Clock::new(|| SystemClock.now().as_micros()));
-            options.client_id = format!("demo-city-{name}");
-            options.pace = pace;
-            options.count = count;
-            publisher::run(Arc::clone(&self.fleet), options, |_| {}, shutdown.clone().cancelled_owned()).await?;
-        }
+        let mut options = Options::new(target, Clock::new(|| SystemClock.now().as_micros()));
+        options.client_id = String::from("demo-city");
+        options.pace = Pace::Turns { burst: BURST, per_s: self.options.rate };
+        publisher::run(Arc::clone(&self.fleet), options, |_| {}, shutdown.clone().cancelled_owned()).await?;
         Ok(())
     }
 }

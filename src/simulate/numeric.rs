@@ -120,6 +120,7 @@ pub(crate) fn seconds(at_us: i64) -> f64 {
 }
 
 /// Seconds since 1970 as microseconds.
+#[cfg(test)]
 pub(crate) fn micros(at_s: f64) -> i64 {
     rounded(at_s * 1e6) as i64
 }

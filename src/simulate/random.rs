@@ -44,13 +44,6 @@ impl Dice {
     pub(crate) fn chance(&mut self, probability: f64) -> bool {
         self.unit() < probability
     }
-
-    /// Fisher-Yates shuffle.
-    pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
-        for last in (1..items.len()).rev() {
-            items.swap(last, self.index(last + 1));
-        }
-    }
 }
 
 /// Mixes two numbers into evenly distributed bits (finaliser of `SplitMix64`, Steele et al. 2014).

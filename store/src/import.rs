@@ -3,15 +3,18 @@
 //! An import is a named sequence of chunks. Each chunk is one Delta commit whose `txn` carries the import's name and the chunk's number,
 //! so repeating an import, whole or after a crash, adds nothing twice.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray, new_null_array};
+use stadtwarte_model::partition::Partition;
 use stadtwarte_model::schema::Table;
-use stadtwarte_model::{DatastreamId, ObservationId, Position, Timestamp};
+use stadtwarte_model::{DatastreamId, Observation, ObservationId, Position, Timestamp};
 
 use crate::Store;
-use crate::data_file::{DataFile, Range, write_partitioned};
+use crate::data_file::{DataFile, Range, write_file};
 use crate::error::Error;
 use crate::recover::newest_of;
 use crate::table::StoredTable;
@@ -43,7 +46,8 @@ pub enum ImportOutcome {
 pub(crate) struct Tables {
     stored: [Option<StoredTable>; 3],
     last_modified_ms: i64,
-    imported: u64,
+    /// How many rows have been imported ever, so the number of the next; shared, because imports may run side by side.
+    imported: Arc<AtomicU64>,
 }
 
 impl Tables {
@@ -57,7 +61,7 @@ impl Tables {
             self.last_modified_ms = self.last_modified_ms.max(file.modified_ms);
             if let Some(Range::Int(_, greatest)) = file.range("id") {
                 let number = greatest - ObservationId::FIRST_IMPORTED.as_i64() + 1;
-                self.imported = self.imported.max(u64::try_from(number).unwrap_or(0));
+                self.imported.fetch_max(u64::try_from(number).unwrap_or(0), Ordering::Relaxed);
             }
         }
     }
@@ -90,51 +94,80 @@ impl Tables {
 impl Store {
     /// Imports one chunk of `import`. Chunks are numbered from 0, in order.
     ///
-    /// The rows become visible together, in files and latest values; they are not part of the live stream.
+    /// The rows come in parts, and only one part at a time is in memory: files are best where a part is a day or a few. Parts are taken
+    /// on a thread for blocking work. All rows of the chunk become visible together, in files and latest values; they are not part of
+    /// the live stream.
     ///
     /// # Errors
     /// When files or commit cannot be written; nothing of the chunk is visible then.
-    pub async fn import(&self, import: &str, chunk: u64, rows: Vec<ImportRow>) -> Result<ImportOutcome, Error> {
+    pub async fn import(
+        &self,
+        import: &str,
+        chunk: u64,
+        parts: impl Iterator<Item = Vec<ImportRow>> + Send + 'static,
+    ) -> Result<ImportOutcome, Error> {
         let app_id = format!("import/{import}");
         let version = chunk + 1;
         let received_at = self.inner.clock.now();
-        let count = rows.len() as u64;
-        let first = {
-            let mut tables = self.inner.tables.lock().await;
+        let imported = {
+            let tables = self.inner.tables.lock().await;
             let stored = tables.stored[Table::Observations as usize].as_ref().ok_or(Error::ReadOnly)?;
             if stored.committed(&app_id).await?.is_some_and(|committed| committed >= version) {
                 return Ok(ImportOutcome::AlreadyThere);
             }
-            let first = tables.imported;
-            tables.imported += count;
-            first
+            Arc::clone(&tables.imported)
         };
         // Sorting and writing run beside flushes and other imports; only the commit waits its turn.
         let root = self.inner.folder.table(Table::Observations);
-        let written = tokio::task::spawn_blocking(move || write_rows(&root, rows, first, received_at)).await;
-        let (files, newest) = written.map_err(|_| Error::Closed)??;
+        let written = tokio::task::spawn_blocking(move || {
+            let mut chunk = WrittenChunk::default();
+            let mut parts = parts;
+            parts.try_for_each(|rows| chunk.write(&root, rows, &imported, received_at)).map(|()| chunk)
+        });
+        let WrittenChunk { files, newest, rows } = written.await.map_err(|_| Error::Closed)??;
         let mut tables = self.inner.tables.lock().await;
         let files = tables.commit(Table::Observations, files, &app_id, version).await?;
         let mut state = self.write_state();
         state.table_mut(Table::Observations).files = files;
-        for observation in &newest {
+        for observation in newest.values() {
             state.observe(observation);
         }
         drop(state);
-        self.inner.counters.imported.add(count);
-        Ok(ImportOutcome::Imported(count))
+        self.inner.counters.imported.add(rows);
+        Ok(ImportOutcome::Imported(rows))
     }
 }
 
-type Written = (Vec<DataFile>, Vec<Arc<stadtwarte_model::Observation>>);
+/// What has been written of a chunk that is not committed yet.
+#[derive(Default)]
+struct WrittenChunk {
+    files: Vec<DataFile>,
+    /// The newest observation of each datastream.
+    newest: HashMap<DatastreamId, Arc<Observation>>,
+    rows: u64,
+}
 
-fn write_rows(root: &Path, mut rows: Vec<ImportRow>, first: u64, received_at: Timestamp) -> Result<Written, Error> {
-    let failed = |source| Error::Arrow { table: Table::Observations.name(), source };
-    rows.sort_by_key(|row| (row.phenomenon_time.date(), row.datastream_id, row.phenomenon_time));
-    let batch = to_batch(&rows, first, received_at).map_err(failed)?;
-    drop(rows);
-    let files = write_partitioned(Table::Observations, root, std::slice::from_ref(&batch), received_at)?;
-    Ok((files, newest_of(&batch)))
+impl WrittenChunk {
+    fn write(&mut self, root: &Path, mut rows: Vec<ImportRow>, imported: &AtomicU64, received_at: Timestamp) -> Result<(), Error> {
+        let failed = |source| Error::Arrow { table: Table::Observations.name(), source };
+        // In the order of the files, so that each is written from its part alone.
+        rows.sort_unstable_by_key(|row| (row.phenomenon_time.date(), row.datastream_id, row.phenomenon_time));
+        for day in rows.chunk_by(|one, other| one.phenomenon_time.date() == other.phenomenon_time.date()) {
+            let count = day.len() as u64;
+            let first = imported.fetch_add(count, Ordering::Relaxed);
+            let batch = to_batch(day, first, received_at).map_err(failed)?;
+            let partition = Partition { date: day[0].phenomenon_time.date() };
+            self.files.push(write_file(Table::Observations, root, partition, &batch, received_at)?);
+            self.rows += count;
+            for observation in newest_of(&batch) {
+                let known = self.newest.entry(observation.datastream_id).or_insert_with(|| Arc::clone(&observation));
+                if (known.phenomenon_time, known.id) < (observation.phenomenon_time, observation.id) {
+                    *known = observation;
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 fn to_batch(rows: &[ImportRow], first: u64, received_at: Timestamp) -> Result<RecordBatch, arrow::error::ArrowError> {

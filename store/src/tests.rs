@@ -287,16 +287,16 @@ async fn importing_twice_equals_importing_once() {
             })
             .collect()
     };
-    assert_eq!(store.import("history", 0, rows(0)).await.unwrap(), ImportOutcome::Imported(400));
-    assert_eq!(store.import("history", 0, rows(0)).await.unwrap(), ImportOutcome::AlreadyThere);
-    assert_eq!(store.import("history", 1, rows(400)).await.unwrap(), ImportOutcome::Imported(400));
+    assert_eq!(store.import("history", 0, [rows(0)].into_iter()).await.unwrap(), ImportOutcome::Imported(400));
+    assert_eq!(store.import("history", 0, [rows(0)].into_iter()).await.unwrap(), ImportOutcome::AlreadyThere);
+    assert_eq!(store.import("history", 1, [rows(400)].into_iter()).await.unwrap(), ImportOutcome::Imported(400));
     let ids: Vec<i64> = observations(&store).into_iter().map(|(id, _)| id).collect();
     assert_eq!(ids.len(), 800);
     assert!(ids.windows(2).all(|pair| pair[0] < pair[1]), "no identifier twice");
     assert_eq!(store.snapshot().latest.len(), 4);
     let crashed = crash_copy(folder.path());
     let reopened = open(crashed.path()).await;
-    assert_eq!(reopened.import("history", 1, rows(400)).await.unwrap(), ImportOutcome::AlreadyThere);
+    assert_eq!(reopened.import("history", 1, [rows(400)].into_iter()).await.unwrap(), ImportOutcome::AlreadyThere);
     assert_eq!(reopened.snapshot().latest.len(), 4, "also without a checkpoint");
 }
 

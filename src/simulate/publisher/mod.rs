@@ -69,7 +69,7 @@ pub async fn run(
     let start_us = options.clock.now_us() - NETWORK_LEAD_US;
     let mut sender = Sender {
         generator: Generator::new(Arc::clone(&fleet), options.faults, start_us),
-        schedule: Schedule::new(&fleet, &options, start_us, Instant::now()),
+        schedule: Schedule::new(&fleet, &options, Instant::now()),
         tally: Tally::new(Instant::now()),
         connections: &connections,
         options: &options,

@@ -48,12 +48,12 @@ pub enum Pace {
         /// Messages per second.
         per_s: f64,
     },
-    /// Every device at its own interval and phase, after a burst in which each reports once: the demo.
-    City {
-        /// How many times faster than real time the town lives; 1 is real time. Times in messages run faster as well.
-        speed_up: f64,
-        /// Real time over which the first reports are spread.
+    /// Every device once during a burst, then devices taking turns evenly: the demo.
+    Turns {
+        /// Time over which the first reports are spread.
         burst: Duration,
+        /// Reports per second afterwards.
+        per_s: f64,
     },
 }
 

@@ -79,9 +79,14 @@ impl Generator {
             if let Some(message) = self.pop(at_us) {
                 return Some(message);
             }
-            self.report(self.next_device, at_us);
-            self.next_device = (self.next_device + 1) % self.fleet.devices.len();
+            self.report_in_turn(at_us);
         }
+    }
+
+    /// Lets the device whose turn it is report at `at_us`.
+    pub fn report_in_turn(&mut self, at_us: i64) {
+        self.report(self.next_device, at_us);
+        self.next_device = (self.next_device + 1) % self.fleet.devices.len().max(1);
     }
 
     /// A message that is ready, delayed copies included once their time has come.
@@ -112,7 +117,8 @@ impl Generator {
         if is_new && unit(hash(entropy, 12)) < 0.5 {
             self.push_join(device, &session, entropy);
         }
-        if chance(entropy, 2, self.faults.lost_frame) {
+        // Whoever puts up a device waits until it is heard, so a first report is never lost.
+        if !is_new && chance(entropy, 2, self.faults.lost_frame) {
             return;
         }
         let integers = if device.site.seed.is_multiple_of(2) { Integers::WithPoint } else { Integers::Bare };

@@ -119,11 +119,17 @@ impl RegistryState {
     /// The role that `presented` opens: the whole key as it was printed when it was made. `None` when it is not a valid key.
     #[must_use]
     pub fn role_of_key(&self, presented: &str) -> Option<Role> {
+        self.key(presented).map(|key| key.role)
+    }
+
+    /// The key that `presented` is, under the same condition.
+    #[must_use]
+    pub fn key(&self, presented: &str) -> Option<&ApiKey> {
         let (id, secret) = presented.strip_prefix(super::KEY_PREFIX)?.split_once('_')?;
         let key = self.api_keys.get(id)?;
         // `blake3::Hash` compares in constant time.
         let known = blake3::Hash::from_hex(&key.secret_hash).ok()?;
-        (blake3::hash(secret.as_bytes()) == known).then_some(key.role)
+        (blake3::hash(secret.as_bytes()) == known).then_some(key)
     }
 
     pub(super) fn index_datastream(&mut self, datastream: &Arc<Datastream>) {
