@@ -60,7 +60,8 @@ pub async fn run(
     mut progress: impl FnMut(&Progress),
     shutdown: impl Future<Output = ()>,
 ) -> Result<Report, Error> {
-    let mut shutdown = pin!(shutdown);
+    // Fused: asked to stop while acknowledgements are outstanding, the drain asks once more.
+    let mut shutdown = pin!(futures::FutureExt::fuse(shutdown));
     let log = options.acked_log.as_deref().map(AckLog::create).transpose()?;
     let connections = tokio::select! {
         connections = connect(&options, log.as_ref()) => connections?,
