@@ -143,3 +143,73 @@ pub(crate) fn quarantine(records: &[Record]) -> Result<RecordBatch, ArrowError> 
         ],
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use stadtwarte_model::QualityFlag;
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::data_file::write_partitioned;
+    use crate::recover::each_batch;
+
+    fn time() -> impl Strategy<Value = Timestamp> {
+        // Days on both sides of midnight and of 1970.
+        (-2..20_000_i64, 0..86_400_000_000_i64).prop_map(|(day, micros)| Timestamp::from_micros(day * 86_400_000_000 + micros))
+    }
+
+    fn value() -> impl Strategy<Value = ResultValue> {
+        prop_oneof![
+            any::<f64>().prop_filter("finite", |number| number.is_finite()).prop_map(ResultValue::Number),
+            any::<bool>().prop_map(ResultValue::Boolean),
+            ".*".prop_map(ResultValue::Text),
+            proptest::collection::vec(any::<i32>(), 0..4).prop_map(|list| ResultValue::Json(format!("{list:?}"))),
+        ]
+    }
+
+    fn quality() -> impl Strategy<Value = Quality> {
+        any::<(bool, bool)>()
+            .prop_map(|(late, range)| Quality::GOOD.with_if(QualityFlag::Late, late).with_if(QualityFlag::OutOfRange, range))
+    }
+
+    fn place() -> impl Strategy<Value = Option<Position>> {
+        proptest::option::of((-180.0..=180.0, 0.1..=90.0)).prop_map(|place| place.and_then(|(lon, lat)| Position::try_new(lon, lat, None)))
+    }
+
+    fn observation() -> impl Strategy<Value = Observation> {
+        let times = (time(), proptest::option::of(time()), proptest::option::of(time()), time());
+        (0..1_i64 << 53, 1..=i64::from(i32::MAX), times, value(), quality(), place()).prop_map(
+            |(id, datastream, times, value, quality, position)| Observation {
+                id: ObservationId::from_i64(id).unwrap(),
+                datastream_id: DatastreamId::try_new(datastream).unwrap(),
+                phenomenon_time: times.0,
+                phenomenon_end: times.1,
+                result_time: times.2,
+                received_at: times.3,
+                value,
+                quality,
+                position,
+            },
+        )
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn observations_come_back_from_files_as_they_went_in(mut rows in proptest::collection::vec(observation(), 1..20)) {
+            let folder = TempDir::new().unwrap();
+            let files = write_partitioned(Table::Observations, folder.path(), &[observations(&rows).unwrap()], Timestamp::from_micros(0)).unwrap();
+            let mut back = Vec::new();
+            for file in &files {
+                each_batch(&folder.path().join(&file.path), None, |batch| {
+                    back.extend((0..batch.num_rows()).map(|row| observation_at(batch, row).unwrap()));
+                }).unwrap();
+            }
+            for list in [&mut rows, &mut back] {
+                list.sort_by_key(|row| (row.id.as_i64(), row.datastream_id.as_i64(), row.phenomenon_time));
+            }
+            prop_assert_eq!(back, rows);
+        }
+    }
+}

@@ -16,7 +16,7 @@ use crate::dedup::{Foreign, Identity, Keys, Known, Window};
 use crate::entry::{Appended, Entry};
 use crate::error::AppendError;
 use crate::state::{Group, State};
-use crate::wal::{GroupError, MAX_PAYLOAD_BYTES, Record, Wal};
+use crate::wal::{GroupError, MAX_PAYLOAD_BYTES, Record, RotateError, Wal};
 
 /// Answers one appended entry.
 pub(crate) type Answer = oneshot::Sender<Result<Appended, AppendError>>;
@@ -84,7 +84,10 @@ impl Committer {
         for Submission { entry, is_repeat, answer } in group {
             answers.push((answer, self.stage(*entry, is_repeat, &mut records)));
         }
-        let outcome = self.wal.commit().map_err(|error| self.failed(error)).and_then(|()| self.publish(records));
+        let outcome = self.wal.commit().map_err(|error| self.failed(error)).and_then(|()| {
+            self.recovered();
+            self.publish(records)
+        });
         if let Err(error) = outcome {
             self.wal.rewind_to(first);
             self.window.forget_from(first);
@@ -165,6 +168,13 @@ impl Committer {
         }
     }
 
+    /// The log could be written; it may not have been before.
+    fn recovered(&self) {
+        if self.counters.log_unavailable.value() > 0 && self.counters.log_unavailable.set(0) > 0 {
+            tracing::info!("the log can be written again");
+        }
+    }
+
     fn seal(&mut self, answer: oneshot::Sender<LogSequence>) {
         self.rotate();
         let mut state = self.state.write().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -176,9 +186,15 @@ impl Committer {
     }
 
     fn rotate(&mut self) {
-        // Failing to begin a new segment is no loss: the present one simply grows on.
-        if let Err(error) = self.wal.rotate() {
-            tracing::warn!(%error, "could not begin a new log segment");
+        match self.wal.rotate() {
+            Ok(()) => {}
+            // Failing to begin a new segment is no loss: the present one simply grows on.
+            Err(RotateError::Undone(error)) => tracing::warn!(%error, "could not begin a new log segment"),
+            Err(RotateError::Poisoned(error)) => {
+                tracing::error!(%error, "a new log segment may not be on disk; the log takes no more entries until a restart");
+                self.counters.log_unavailable.set(1);
+                self.poisoned = true;
+            }
         }
     }
 }

@@ -6,6 +6,7 @@
 //! ```
 //! This crate alone writes under the data folder, and it decides when a record is durable and visible: see [`Store::append`].
 
+mod activity;
 mod batch;
 mod changes;
 mod checkpoint;

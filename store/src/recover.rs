@@ -12,6 +12,7 @@ use stadtwarte_model::schema::Table;
 use stadtwarte_model::{LogSequence, Observation, Timestamp};
 
 use crate::Options;
+use crate::activity;
 use crate::batch;
 use crate::batch::observation_at;
 use crate::checkpoint::Checkpoint;
@@ -67,14 +68,21 @@ pub(crate) async fn recover(
     let first_in_log = log.records.first().map_or(position, |record| LogSequence::from_u64(record.sequence.as_u64() - 1));
     let mut state = State::new(first_in_log.min(position), options.changes_rows);
     let files_until_ms = checkpoint.as_ref().map_or(i64::MIN, |checkpoint| checkpoint.files_until_ms);
+    let has_checkpoint = checkpoint.is_some();
     if let Some(checkpoint) = checkpoint {
         checkpoint.restore(&mut state);
     }
+    // Without a checkpoint, the uplinks in files and those only in the log are what activity is counted from.
+    let mut counted = covered;
     let mut tables = Tables::default();
     for (table, opened, committed) in stored {
         let files = opened.as_ref().map_or(Ok(Vec::new()), StoredTable::files)?;
         if table == Table::Observations {
             observe_files(&folder.table(table), &files, files_until_ms, &mut state)?;
+        }
+        if table == Table::Uplinks && !has_checkpoint {
+            state.activity = activity::of_files(&folder.table(table), &files)?;
+            counted = committed;
         }
         tables.note_files(&files);
         state.table_mut(table).files = Arc::new(files);
@@ -84,7 +92,7 @@ pub(crate) async fn recover(
         tables.set(table, opened);
     }
     let window = rebuild_window(folder, &state, &log.records, options.dedup_keys)?;
-    follow_log(&mut state, log.records, covered);
+    follow_log(&mut state, log.records, counted);
     state.position = state.position.max(position).max(log.last);
     let next = state.position.max(log.newest_segment_before).next();
     Ok(RecoveredStore { state, window, tables, next })
@@ -116,14 +124,13 @@ fn rows_of(table: Table, records: &[Record]) -> Result<RecordBatch, arrow::error
     }
 }
 
-/// Latest values, device activity and stream of the records in the log. Those up to `covered` are in the checkpoint already, but
+/// Latest values, device activity and stream of the records in the log. The activity of those up to `counted` is known already, but
 /// followers may still ask for them.
-fn follow_log(state: &mut State, mut records: Vec<Record>, covered: LogSequence) {
-    let fresh = records.split_off(records.partition_point(|record| record.sequence <= covered));
-    for record in records {
-        for observation in record.observations() {
-            state.changes.push(Arc::new(observation));
-        }
+fn follow_log(state: &mut State, mut records: Vec<Record>, counted: LogSequence) {
+    let fresh = records.split_off(records.partition_point(|record| record.sequence <= counted));
+    for observation in records.iter().flat_map(Record::observations).map(Arc::new) {
+        state.observe(&observation);
+        state.changes.push(observation);
     }
     let observations = fresh.iter().flat_map(Record::observations).map(Arc::new).collect();
     state.follow(&fresh, observations);
@@ -262,7 +269,7 @@ fn foreign_keys_at(batch: &RecordBatch, row: usize) -> Option<Keys> {
 }
 
 /// Reads a Parquet file batch by batch, all columns or only some.
-fn each_batch(path: &Path, columns: Option<&[&str]>, mut take: impl FnMut(&RecordBatch)) -> Result<(), Error> {
+pub(crate) fn each_batch(path: &Path, columns: Option<&[&str]>, mut take: impl FnMut(&RecordBatch)) -> Result<(), Error> {
     let parquet = |source| Error::Parquet { path: path.to_owned(), source };
     let file = File::open(path).map_err(Error::io(path))?;
     let mut builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(parquet)?;

@@ -167,6 +167,56 @@ async fn a_flush_moves_rows_into_files_and_changes_no_answer() {
 }
 
 #[tokio::test]
+async fn a_lost_checkpoint_costs_a_scan_and_no_value() {
+    let folder = TempDir::new().unwrap();
+    let store = open(folder.path()).await;
+    for f_cnt in [5, 6, 3] {
+        append(&store, uplink(f_cnt, &[f64::from(f_cnt)])).await;
+    }
+    store.flush().await.unwrap();
+    append(&store, uplink(7, &[7.0])).await;
+    let expected = store.snapshot();
+    assert_eq!(expected.activity.values().map(|activity| activity.uplinks).collect::<Vec<_>>(), [4]);
+
+    let in_log = crash_copy(folder.path());
+    store.shut_down().await.unwrap();
+    for folder in [in_log.path(), folder.path()] {
+        for damage in
+            [|path: &Path| fs::remove_file(path).unwrap(), |path: &Path| fs::write(path, b"half of a checkpoint, and no more").unwrap()]
+        {
+            let copy = crash_copy(folder);
+            damage(&copy.path().join("checkpoint.bin"));
+            let reopened = open(copy.path()).await.snapshot();
+            assert_eq!(reopened.activity, expected.activity);
+            assert_eq!(reopened.latest, expected.latest);
+            assert_eq!(reopened.position, expected.position);
+        }
+    }
+}
+
+#[tokio::test]
+async fn where_no_new_segment_can_be_begun_the_open_one_grows_on() {
+    let folder = TempDir::new().unwrap();
+    let store = open(folder.path()).await;
+    append(&store, uplink(0, &[0.0])).await;
+    // A folder stands where the next segment's header would be written.
+    let obstacle = folder.path().join("wal/next.tmp");
+    fs::create_dir(&obstacle).unwrap();
+    append(&store, uplink(1, &[1.0])).await;
+    store.flush().await.unwrap();
+    append(&store, uplink(2, &[2.0])).await;
+    let segments = || fs::read_dir(folder.path().join("wal")).unwrap().filter(|entry| entry.as_ref().unwrap().path().is_file()).count();
+    assert_eq!(segments(), 1, "and nothing that looks like its end");
+    let crashed = crash_copy(folder.path());
+    fs::remove_dir(crashed.path().join("wal/next.tmp")).unwrap();
+    assert_eq!(observations(&open(crashed.path()).await).len(), 3);
+    fs::remove_dir(&obstacle).unwrap();
+    store.flush().await.unwrap();
+    append(&store, uplink(3, &[3.0])).await;
+    assert_eq!(observations(&open(crash_copy(folder.path()).path()).await).len(), 4);
+}
+
+#[tokio::test]
 async fn latest_values_go_by_event_time_not_by_arrival() {
     let folder = TempDir::new().unwrap();
     let store = open(folder.path()).await;

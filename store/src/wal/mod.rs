@@ -9,4 +9,4 @@ mod segment;
 
 pub(crate) use frame::{MAX_PAYLOAD_BYTES, Record};
 pub(crate) use reader::read_all;
-pub(crate) use segment::{GroupError, Wal};
+pub(crate) use segment::{GroupError, RotateError, Wal};

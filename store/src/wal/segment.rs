@@ -21,6 +21,15 @@ pub(crate) enum GroupError {
     Poisoned(std::io::Error),
 }
 
+/// Why no new segment was begun.
+#[derive(Debug)]
+pub(crate) enum RotateError {
+    /// Nothing of it remains; the open segment can be written on.
+    Undone(Error),
+    /// It may remain. Releasing the log takes a segment for closed when another begins after it, so the open one must not be written on.
+    Poisoned(Error),
+}
+
 /// The open end of the log.
 #[derive(Debug)]
 pub(crate) struct Wal {
@@ -41,16 +50,24 @@ pub(super) fn path_of(folder: &Path, first: LogSequence) -> PathBuf {
 impl Wal {
     /// Begins a new segment in `folder`, whose first record will be `next`.
     pub fn create(folder: &Path, writer: [u8; 16], next: LogSequence) -> Result<Self, Error> {
-        let path = path_of(folder, next);
-        // An empty segment of the same name can remain from a start that logged nothing.
-        let create = || {
-            let mut file = OpenOptions::new().create(true).truncate(true).write(true).open(&path)?;
+        Self::begin(folder, writer, next).map_err(|error| match error {
+            RotateError::Undone(error) | RotateError::Poisoned(error) => error,
+        })
+    }
+
+    /// The segment gets its name when its header is on disk: a name without it would look like the end of the segment before.
+    fn begin(folder: &Path, writer: [u8; 16], next: LogSequence) -> Result<Self, RotateError> {
+        let (path, unnamed) = (path_of(folder, next), folder.join("next.tmp"));
+        let write = || {
+            let mut file = OpenOptions::new().create(true).truncate(true).write(true).open(&unnamed)?;
             file.write_all(&Header { writer, first: next }.encode())?;
             file.sync_all()?;
+            // An empty segment of the same name can remain from a start that logged nothing.
+            fs::rename(&unnamed, &path)?;
             Ok(file)
         };
-        let file = create().map_err(Error::io(&path))?;
-        sync_dir(folder)?;
+        let file = write().map_err(Error::io(&path)).map_err(RotateError::Undone)?;
+        sync_dir(folder).map_err(RotateError::Poisoned)?;
         Ok(Self { folder: folder.to_owned(), writer, file, path, bytes: HEADER_BYTES as u64, next, buffer: Vec::new() })
     }
 
@@ -111,9 +128,9 @@ impl Wal {
     }
 
     /// Closes this segment and begins the next. Does nothing while the segment is empty.
-    pub fn rotate(&mut self) -> Result<(), Error> {
+    pub fn rotate(&mut self) -> Result<(), RotateError> {
         if self.bytes > HEADER_BYTES as u64 {
-            *self = Self::create(&self.folder, self.writer, self.next)?;
+            *self = Self::begin(&self.folder, self.writer, self.next)?;
         }
         Ok(())
     }
