@@ -6,14 +6,14 @@ use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::tree_node::TreeNode;
-use datafusion::common::{DFSchema, Result};
+use datafusion::common::{DFSchema, Result, Statistics};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::memory::MemorySourceConfig;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
-use datafusion::logical_expr::{Expr, Operator, TableProviderFilterPushDown, TableType, lit};
+use datafusion::logical_expr::{Expr, Operator, TableProviderFilterPushDown, TableType};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
 use datafusion::physical_plan::ExecutionPlan;
@@ -55,9 +55,14 @@ impl StoredTable {
         if let Some((logical, physical)) = filter {
             source = source.with_predicate(Arc::clone(physical)).with_pushdown_filters(is_selective(logical)?);
         }
-        let groups = self.groups(&files, state.config().target_partitions())?;
+        let statistics: Vec<_> = files.iter().map(|file| Arc::new(planner_statistics(file, &self.schema))).collect();
+        // Exact over whole files, so counts and extremes without a condition are answered from them; the engine knows that a condition
+        // makes them estimates.
+        let whole = Statistics::try_merge_iter(statistics.iter().map(Arc::as_ref), &self.schema)?;
+        let groups = self.groups(&files, statistics, state.config().target_partitions())?;
         let config = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), Arc::new(source))
             .with_file_groups(groups)
+            .with_statistics(whole)
             .with_projection_indices(projection.cloned())?
             .with_limit(limit)
             .build();
@@ -74,12 +79,11 @@ impl StoredTable {
     }
 
     /// Spreads files over partitions so that each has about the same number of bytes.
-    fn groups(&self, files: &[&DataFile], partitions: usize) -> Result<Vec<FileGroup>> {
+    fn groups(&self, files: &[&DataFile], statistics: Vec<Arc<Statistics>>, partitions: usize) -> Result<Vec<FileGroup>> {
         let mut groups: Vec<(u64, Vec<PartitionedFile>)> = vec![(0, Vec::new()); partitions.clamp(1, files.len())];
-        for file in files {
+        for (file, statistics) in files.iter().zip(statistics) {
             let path = std::path::absolute(self.rows.root.join(&file.path))?;
             let location = datafusion::object_store::path::Path::from_absolute_path(path)?;
-            let statistics = Arc::new(planner_statistics(file, &self.schema));
             let partitioned = PartitionedFile::new(String::new(), file.bytes);
             let partitioned = PartitionedFile {
                 object_meta: datafusion::object_store::ObjectMeta { location, ..partitioned.object_meta.clone() },
@@ -174,8 +178,8 @@ impl StoredTable {
     /// The conditions that may be evaluated below [`HiddenRows`]: all where nothing is hidden; otherwise only comparisons of columns
     /// with constants, which cannot fail on any row.
     fn usable(&self, filters: &[Expr]) -> Vec<Expr> {
-        let all = split_conjunction_owned(conjunction(filters.to_vec()).unwrap_or_else(|| lit(true)));
-        all.into_iter().filter(|filter| self.visible.is_none() || cannot_fail(filter)).collect()
+        let all = filters.iter().cloned().flat_map(split_conjunction_owned);
+        all.filter(|filter| self.visible.is_none() || cannot_fail(filter)).collect()
     }
 
     fn hide(&self, plan: Arc<dyn ExecutionPlan>, narrowed: Option<usize>) -> Result<Arc<dyn ExecutionPlan>> {

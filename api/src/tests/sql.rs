@@ -175,6 +175,27 @@ async fn a_file_that_is_gone_is_our_fault_and_its_path_stays_with_us() {
     assert!(!text.contains("tables/") && !text.contains(city.folder.path().to_str().unwrap()), "{text}");
 }
 
+#[tokio::test]
+async fn whole_counts_and_extremes_come_from_the_manifest_and_hidden_rows_never_count() {
+    let city = City::new().await.filled().await;
+    let key = city.key(Role::Admin);
+    let authorization = format!("Bearer {key}");
+    let sql = "SELECT count(*) AS n, min(result) AS low, max(result) AS high, count(result) AS numbers FROM observations";
+    let scanned = city.sql(sql, &[("authorization", &authorization)]).await.json();
+    assert_eq!(scanned, json!([{ "n": 8, "low": 10.5, "high": 14.0, "numbers": 7 }]));
+    let public = city.sql(sql, &[]).await.json();
+    assert!(public[0]["n"].as_i64().unwrap() < 8, "{public}");
+    city.store.flush().await.unwrap();
+    assert_eq!(city.sql(sql, &[]).await.json(), public);
+    for entry in walk(&city.folder.path().join("tables")) {
+        if entry.extension().is_some_and(|extension| extension == "parquet") {
+            std::fs::remove_file(entry).unwrap();
+        }
+    }
+    assert_eq!(city.sql(sql, &[("authorization", &authorization)]).await.json(), scanned, "no file is opened");
+    city.sql(&format!("{sql} WHERE result > 11"), &[("authorization", &authorization)]).await.problem(500);
+}
+
 fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
