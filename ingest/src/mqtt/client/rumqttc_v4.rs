@@ -61,6 +61,8 @@ impl Broker for BrokerV4 {
         let (client, mut events) = AsyncClient::new(self.options.clone(), self.queue);
         // Pitfall 12: covers DNS, TCP, TLS and CONNACK; nothing of ours cuts a connection attempt short.
         events.network_options.set_connection_timeout(self.connect_timeout_s);
+        // Acknowledgements are small; held back by the kernel they would slow the broker down.
+        events.network_options.set_tcp_nodelay(true);
         for packet_id in self.orphans.all() {
             let received = Packet::Publish(acknowledged(AckId { packet_id, is_exactly_once: true }));
             let _ = events.state.handle_incoming_packet(received);

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use rumqttc::Transport;
 use rumqttc::v5::mqttbytes::v5::{
     ConnectProperties, ConnectReturnCode, DisconnectReasonCode, Filter, Packet, Publish, RetainForwardRule, SubscribeReasonCode,
 };
 use rumqttc::v5::mqttbytes::{Error as CodecError, QoS};
 use rumqttc::v5::{AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, StateError};
+use rumqttc::{NetworkOptions, Transport};
 
 use super::link::{AckId, Broker, Incoming, Link, LinkError, LinkEvent, Requests};
 use super::options::{Address, BrokerOptions, SubscribeQos};
@@ -48,6 +48,10 @@ impl BrokerV5 {
         // Pitfall 12: covers DNS, TCP, TLS and CONNACK; nothing of ours cuts a connection attempt short.
         mqtt.set_connection_timeout(options.connect_timeout.as_secs());
         mqtt.set_transport(transport);
+        // Acknowledgements are small; held back by the kernel they would slow the broker down.
+        let mut network = NetworkOptions::new();
+        network.set_tcp_nodelay(true);
+        mqtt.set_network_options(network);
         // We publish nothing; the default would allocate room for 65,535 outgoing messages per connection.
         mqtt.set_outgoing_inflight_upper_limit(16);
         if let Some(username) = &options.username {
