@@ -16,7 +16,7 @@ const bundles: Record<Language, () => Promise<{ default: Messages }>> = {
 /** One language of the page: its words and its way to write numbers. */
 export interface Speech {
   language: Language;
-  /** The message of a key; `{name}` in it is replaced by the value of that name. */
+  /** The message of a key; `{name}` in it is replaced by the value of that name, `{name:one|many}` by the word for that number. */
   t(key: MessageKey, values?: Record<string, string | number>): string;
   format: Format;
 }
@@ -35,15 +35,18 @@ export async function speak(language: Language): Promise<Speech> {
   };
 }
 
+const PLACE = /\{(\w+)(?::([^|}]*)\|([^}]*))?\}/g;
+
 export function fill(
   message: string,
   values: Record<string, string | number> | undefined,
   format: Format,
 ): string {
   if (!values) return message;
-  return message.replace(/\{(\w+)\}/g, (whole, name: string) => {
+  return message.replace(PLACE, (whole, name: string, one?: string, many?: string) => {
     const value = values[name];
     if (value === undefined) return whole;
+    if (one !== undefined && many !== undefined) return value === 1 ? one : many;
     return typeof value === "number" ? format.number(value) : value;
   });
 }

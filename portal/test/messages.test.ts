@@ -1,9 +1,12 @@
 import { describe, expect, it } from "vitest";
+import { Format } from "../src/format";
+import { fill } from "../src/i18n";
 import de from "../src/messages/de.json";
 import leicht from "../src/messages/de-x-leicht.json";
 import en from "../src/messages/en.json";
 
-const placeholders = (text: string) => [...text.matchAll(/\{\w+\}/g)].map(String).sort();
+const placeholders = (text: string) =>
+  [...text.matchAll(/\{(\w+)/g)].map((match) => match[1]).sort();
 
 describe.each([
   ["de-x-leicht", leicht],
@@ -22,6 +25,17 @@ describe.each([
   it("leaves no message empty", () => {
     for (const [key, text] of Object.entries(bundle)) expect(text.trim(), key).not.toBe("");
   });
+});
+
+it("the word beside a number follows it", () => {
+  const found = (count: number) =>
+    fill(en["search.found"], { count }, new Format("en-GB", "yes", "no"));
+  expect([0, 1, 2, 1000].map(found)).toEqual([
+    "0 stations found",
+    "1 station found",
+    "2 stations found",
+    "1,000 stations found",
+  ]);
 });
 
 it("every key is used somewhere in the sources", () => {

@@ -1,7 +1,7 @@
 import { createRef, ref } from "lit/directives/ref.js";
 import { repeat } from "lit/directives/repeat.js";
 import { html, nothing, type TemplateResult } from "lit/html.js";
-import type { App, Range } from "../app";
+import type { App, ChartState, Range } from "../app";
 import { RANGES } from "../app";
 import type { Series } from "../contract";
 import { unitSign } from "../format";
@@ -11,6 +11,7 @@ import { summaryOf } from "./series";
 import { liveValue } from "./table";
 
 const heading = createRef<HTMLElement>();
+const history = createRef<HTMLElement>();
 let shown: number | null = null;
 
 /** One station: everything it reports now, and how one of its values went. */
@@ -54,7 +55,7 @@ export function panel(app: App, now: number): TemplateResult | typeof nothing {
       </button>
     </header>
     ${app.detail?.properties.description ? html`<p>${app.detail.properties.description}</p>` : nothing}
-    ${station.latest.length > 0 ? values(app, station, now) : nothing} ${chart(app)}
+    ${station.latest.length > 0 ? values(app, station, now) : nothing}
     <p class="panel-links"><a href="api/v1/stations/${station.id}">${t("panel.json")}</a></p>
   </section>`;
 }
@@ -74,7 +75,8 @@ function values(app: App, station: Station, now: number) {
       ${repeat(
         station.latest,
         (reading) => reading.datastream_id,
-        (reading) => readingRow(app, reading, now),
+        (reading, i) => html`${readingRow(app, reading, now)}
+        ${station.latest[i + 1]?.property === reading.property ? nothing : chartRow(app, reading)}`,
       )}
     </tbody>
   </table>`;
@@ -84,7 +86,10 @@ function readingRow(app: App, reading: Held, now: number) {
   const { t, format } = app.speech;
   const name = app.propertyName(reading.property);
   const drawn = app.chart?.property === reading.property;
-  const show = () => app.showChart(reading.property, app.chart?.range ?? "day");
+  const show = () => {
+    app.showChart(reading.property, app.chart?.range ?? "day");
+    requestAnimationFrame(() => history.value?.scrollIntoView({ block: "nearest" }));
+  };
   return html`<tr class=${drawn ? "current" : ""}>
     <th scope="row">
       ${
@@ -120,13 +125,19 @@ function readingRow(app: App, reading: Held, now: number) {
   </tr>`;
 }
 
-function chart(app: App) {
-  if (!app.chart) return nothing;
+/** Below the last row of the property it shows, so that whoever asks for it sees it. */
+function chartRow(app: App, reading: Held) {
+  if (app.chart?.property !== reading.property) return nothing;
+  return html`<tr class="drawn">
+    <td colspan="3">${chart(app, app.chart)}</td>
+  </tr>`;
+}
+
+function chart(app: App, { property, range, series }: ChartState) {
   const { t } = app.speech;
-  const { property, range, series } = app.chart;
   const name = app.propertyName(property);
   const sign = typeof series === "object" ? unitSign(series.symbol, series.unit) : "";
-  return html`<section class="history" aria-labelledby="history-title">
+  return html`<section class="history" ${ref(history)} aria-labelledby="history-title">
     <h3 id="history-title">${t("chart.title", { name })}${sign ? html` <small>${sign}</small>` : nothing}</h3>
     <div class="ranges" role="group" aria-label=${t("chart.range")}>
       ${(Object.keys(RANGES) as Range[]).map(
