@@ -7,4 +7,5 @@ mod crashes;
 mod full_disk;
 mod messages;
 mod mqtt_doors;
+mod readme;
 mod whole_road;

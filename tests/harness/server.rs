@@ -35,20 +35,26 @@ impl Server {
 
     /// The same with settings in TOML and further arguments.
     pub fn start_with(folder: &TempDir, settings: &str, arguments: &[&str]) -> Self {
-        let ready = folder.path().join("ready.json");
         let config = folder.path().join("stadtwarte.toml");
-        let _ = std::fs::remove_file(&ready);
         std::fs::write(&config, settings).unwrap();
+        Self::spawn(folder, stadtwarte().arg("up").arg("--config").arg(&config).args(arguments))
+    }
+
+    /// Starts the demo city on `folder`.
+    pub fn demo(folder: &TempDir, arguments: &[&str]) -> Self {
+        Self::spawn(folder, stadtwarte().arg("demo").args(arguments))
+    }
+
+    fn spawn(folder: &TempDir, command: &mut Command) -> Self {
+        let ready = folder.path().join("ready.json");
+        let _ = std::fs::remove_file(&ready);
         let log = File::options().create(true).append(true).open(folder.path().join("log")).unwrap();
-        let child = stadtwarte()
-            .args(["up", "--quiet", "--http", "127.0.0.1:0", "--mqtt", "127.0.0.1:0"])
-            .arg("--config")
-            .arg(&config)
+        let child = command
+            .args(["--quiet", "--http", "127.0.0.1:0", "--mqtt", "127.0.0.1:0"])
             .arg("--data")
             .arg(folder.path().join("data"))
             .arg("--ready-file")
             .arg(&ready)
-            .args(arguments)
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
