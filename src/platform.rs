@@ -203,6 +203,7 @@ pub fn limits(settings: &Settings) -> Limits {
         max_time: Duration::from_secs(query.max_time_s),
         memory_bytes: query.memory_bytes,
         spill_bytes: query.spill_bytes,
+        metadata_bytes: query.metadata_bytes,
         concurrent: query.concurrent,
         max_wait: Duration::from_secs(query.max_wait_s),
         max_sql_bytes: query.max_sql_bytes,

@@ -141,6 +141,7 @@ pub struct Query {
     pub max_time_s: u64,
     pub memory_bytes: usize,
     pub spill_bytes: u64,
+    pub metadata_bytes: usize,
     pub concurrent: usize,
     pub max_wait_s: u64,
     pub max_sql_bytes: usize,

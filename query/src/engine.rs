@@ -56,7 +56,11 @@ impl Engine {
     pub fn new(store: Store, limits: Limits) -> Result<Self, Error> {
         let pool = TrackConsumersPool::new(FairSpillPool::new(limits.memory_bytes), std::num::NonZeroUsize::MIN);
         let disk = DiskManagerBuilder::default().with_max_temp_directory_size(limits.spill_bytes);
-        let runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(pool)).with_disk_manager_builder(disk).build_arc()?;
+        let runtime = RuntimeEnvBuilder::new()
+            .with_memory_pool(Arc::new(pool))
+            .with_disk_manager_builder(disk)
+            .with_metadata_cache_limit(limits.metadata_bytes)
+            .build_arc()?;
         let mut config = SessionConfig::new().with_information_schema(false).with_create_default_catalog_and_schema(false);
         // Plain string columns everywhere, so that Arrow files and streams open in older clients, too.
         config.options_mut().execution.parquet.schema_force_view_types = false;

@@ -11,6 +11,8 @@ pub struct Limits {
     pub memory_bytes: usize,
     /// Disk space for what does not fit into it.
     pub spill_bytes: u64,
+    /// Memory for what files say of themselves (footers and page indexes), kept from query to query.
+    pub metadata_bytes: usize,
     /// How many queries run at the same time.
     pub concurrent: usize,
     /// How long a query waits for its turn before it is refused as busy.
@@ -29,6 +31,7 @@ impl Default for Limits {
             max_time: Duration::from_secs(30),
             memory_bytes: 256 << 20,
             spill_bytes: 2 << 30,
+            metadata_bytes: 32 << 20,
             concurrent: 8,
             max_wait: Duration::from_secs(5),
             max_sql_bytes: 64 << 10,

@@ -9,6 +9,7 @@ use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{DFSchema, Result, Statistics};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::memory::MemorySourceConfig;
+use datafusion::datasource::physical_plan::parquet::CachedParquetFileReaderFactory;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::execution::object_store::ObjectStoreUrl;
@@ -51,7 +52,12 @@ impl StoredTable {
         if files.is_empty() {
             return Ok(None);
         }
-        let mut source = ParquetSource::new(Arc::clone(&self.schema)).with_enable_page_index(true);
+        let runtime = state.runtime_env();
+        let store = runtime.object_store(ObjectStoreUrl::local_filesystem())?;
+        // A file never changes, so what it says of itself is read once.
+        let readers = CachedParquetFileReaderFactory::new(store, runtime.cache_manager.get_file_metadata_cache());
+        let mut source =
+            ParquetSource::new(Arc::clone(&self.schema)).with_enable_page_index(true).with_parquet_file_reader_factory(Arc::new(readers));
         if let Some((logical, physical)) = filter {
             source = source.with_predicate(Arc::clone(physical)).with_pushdown_filters(is_selective(logical)?);
         }
