@@ -9,9 +9,11 @@ use datafusion::arrow::datatypes::Int64Type;
 
 use crate::http::Http;
 
-/// The identity as the simulator writes it: ChirpStack's own, or device, session and counter for The Things Stack.
+/// The identity as the simulator writes it: ChirpStack's own, or device, session and counter for The Things Stack. A copy of a frame that a
+/// gateway delivered late is a message of its own, without readings; with The Things Stack it has the identity of the first, so it is not
+/// counted again.
 const STORED: &str = "SELECT coalesce(deduplication_id, 'tts:' || dev_eui || ':' || session || ':' || CAST(f_cnt AS VARCHAR)) AS id, \
-     count(*) AS n FROM uplinks GROUP BY 1";
+     count(*) FILTER (WHERE duplicate_of IS NULL OR deduplication_id IS NOT NULL) AS n FROM uplinks GROUP BY 1";
 
 /// Compares the list of acknowledged uplinks with the platform's tables, as the operator sees them.
 ///
