@@ -133,7 +133,13 @@ pub(crate) fn write_partitioned(table: Table, root: &Path, batches: &[RecordBatc
         let day = days.value(start);
         let length = days.values()[start..].partition_point(|other| *other == day);
         let partition = Partition { date: Date::from_days(day) };
-        files.push(write_file(table, root, partition, &batch.slice(start, length), now)?);
+        match write_file(table, root, partition, &batch.slice(start, length), now) {
+            Ok(file) => files.push(file),
+            Err(error) => {
+                discard(root, &files);
+                return Err(error);
+            }
+        }
         start += length;
     }
     Ok(files)
@@ -159,7 +165,14 @@ fn partition_days(table: Table, batch: &RecordBatch) -> Result<Int32Array, Arrow
     Ok(Int32Array::from_iter_values(times.values().iter().map(|micros| Timestamp::from_micros(*micros).date().as_days())))
 }
 
-/// Writes one sorted file.
+/// Removes files that no commit will name. What cannot be removed is only a waste of space.
+pub(crate) fn discard(root: &Path, files: &[DataFile]) {
+    for file in files {
+        let _ = fs::remove_file(root.join(&file.path));
+    }
+}
+
+/// Writes one sorted file. Nothing of it remains after an error.
 pub(crate) fn write_file(table: Table, root: &Path, partition: Partition, batch: &RecordBatch, now: Timestamp) -> Result<DataFile, Error> {
     let folder = root.join(partition.to_string());
     if !folder.exists() {
@@ -168,14 +181,9 @@ pub(crate) fn write_file(table: Table, root: &Path, partition: Partition, batch:
     }
     let name = format!("{}.parquet", Uuid::new_v4().simple());
     let path = folder.join(&name);
-    let parquet = |source| Error::Parquet { path: path.clone(), source };
-    let file = File::create_new(&path).map_err(Error::io(&path))?;
-    let mut writer = ArrowWriter::try_new(file, table.schema(), Some(properties(table))).map_err(parquet)?;
-    writer.write(batch).map_err(parquet)?;
-    let file = writer.into_inner().map_err(parquet)?;
-    file.sync_all().map_err(Error::io(&path))?;
-    sync_dir(&folder)?;
-    let bytes = file.metadata().map_err(Error::io(&path))?.len();
+    let bytes = write_durably(table, &path, batch).and_then(|bytes| sync_dir(&folder).map(|()| bytes)).inspect_err(|_| {
+        let _ = fs::remove_file(&path);
+    })?;
     Ok(DataFile {
         path: format!("{partition}/{name}"),
         bytes,
@@ -190,6 +198,17 @@ pub(crate) fn write_file(table: Table, root: &Path, partition: Partition, batch:
             .filter_map(|(field, values)| column_stats(field.name(), values))
             .collect(),
     })
+}
+
+/// The number of bytes written and synced.
+fn write_durably(table: Table, path: &Path, batch: &RecordBatch) -> Result<u64, Error> {
+    let parquet = |source| Error::Parquet { path: path.to_owned(), source };
+    let file = File::create_new(path).map_err(Error::io(path))?;
+    let mut writer = ArrowWriter::try_new(file, table.schema(), Some(properties(table))).map_err(parquet)?;
+    writer.write(batch).map_err(parquet)?;
+    let file = writer.into_inner().map_err(parquet)?;
+    file.sync_all().map_err(Error::io(path))?;
+    Ok(file.metadata().map_err(Error::io(path))?.len())
 }
 
 /// Encodings after measurement (facts on performance, section 2): deltas for identifiers and times, dictionaries for the rest.

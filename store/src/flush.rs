@@ -6,6 +6,7 @@
 //! Killed anywhere, the log still has what no commit names, and the `txn` tells what it need not replay. A failed flush leaves the rows
 //! where they were: visible, and in the log; the next one takes them along.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
@@ -19,6 +20,7 @@ use crate::committer::Command;
 use crate::data_file::write_partitioned;
 use crate::error::Error;
 use crate::import::Tables;
+use crate::recover::newest_in;
 use crate::wal::Wal;
 
 impl Store {
@@ -31,6 +33,7 @@ impl Store {
         let mut tables = self.inner.tables.lock().await;
         let sealed = self.seal().await?;
         for table in Table::ALL {
+            self.settle(&mut tables, table).await?;
             self.flush_table(&mut tables, table, sealed).await?;
         }
         self.write_checkpoint(&tables).await?;
@@ -39,7 +42,7 @@ impl Store {
         Ok(sealed)
     }
 
-    async fn seal(&self) -> Result<LogSequence, Error> {
+    pub(crate) async fn seal(&self) -> Result<LogSequence, Error> {
         let queue = self.inner.queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone().ok_or(Error::Closed)?;
         let (answer, sealed) = oneshot::channel();
         queue.send(Command::Seal(answer)).await.map_err(|_| Error::Closed)?;
@@ -47,19 +50,39 @@ impl Store {
     }
 
     async fn flush_table(&self, tables: &mut Tables, table: Table, sealed: LogSequence) -> Result<(), Error> {
-        let batches: Vec<RecordBatch> = self.read_state().table(table).flushing.clone();
+        let batches: Vec<RecordBatch> =
+            self.read_state().table(table).flushing.iter().flat_map(|sealed| sealed.rows.batches()).cloned().collect();
         if batches.is_empty() {
             return Ok(());
         }
         let (root, now) = (self.inner.folder.table(table), self.inner.clock.now());
-        let written = tokio::task::spawn_blocking(move || write_partitioned(table, &root, &batches, now)).await;
+        let below = root.clone();
+        let written = tokio::task::spawn_blocking(move || write_partitioned(table, &below, &batches, now)).await;
         let files = written.map_err(|_| Error::Closed)??;
-        let files = tables.commit(table, files, &self.inner.app_id, sealed.as_u64()).await?;
+        let files = tables.commit(table, &root, files, &self.inner.app_id, sealed.as_u64()).await?;
         let mut state = self.write_state();
         let rows = state.table_mut(table);
         // One lock for both sides: a row is in the files or hot, never in both or neither.
         rows.flushing.clear();
         rows.files = files;
+        Ok(())
+    }
+
+    /// Finds out whether a commit that failed was made all the same, and if so, lets its rows be in the files only.
+    pub(crate) async fn settle(&self, tables: &mut Tables, table: Table) -> Result<(), Error> {
+        let known_until = tables.last_modified_ms();
+        let Some((files, committed)) = tables.settle(table, &self.inner.app_id).await? else { return Ok(()) };
+        let (root, new) =
+            (self.inner.folder.table(table), files.iter().filter(|file| file.modified_ms > known_until).cloned().collect::<Vec<_>>());
+        let newest = match table {
+            Table::Observations => tokio::task::spawn_blocking(move || newest_in(&root, &new)).await.map_err(|_| Error::Closed)??,
+            Table::Uplinks | Table::Quarantine => Vec::new(),
+        };
+        let mut state = self.write_state();
+        newest.iter().for_each(|observation| state.observe(observation));
+        let rows = state.table_mut(table);
+        rows.flushing.retain(|sealed| committed.is_none_or(|committed| sealed.until.as_u64() > committed));
+        rows.files = Arc::new(files);
         Ok(())
     }
 

@@ -14,10 +14,10 @@ use stadtwarte_model::schema::Table;
 use stadtwarte_model::{DatastreamId, Observation, ObservationId, Position, Timestamp};
 
 use crate::Store;
-use crate::data_file::{DataFile, Range, write_file};
+use crate::data_file::{DataFile, Range, discard, write_file};
 use crate::error::Error;
 use crate::recover::newest_of;
-use crate::table::StoredTable;
+use crate::table::{Commit, StoredTable};
 
 /// One numeric reading of history.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -45,6 +45,8 @@ pub enum ImportOutcome {
 #[derive(Debug, Default)]
 pub(crate) struct Tables {
     stored: [Option<StoredTable>; 3],
+    /// Tables whose last commit failed: it may have been made all the same.
+    in_doubt: [bool; 3],
     last_modified_ms: i64,
     /// How many rows have been imported ever, so the number of the next; shared, because imports may run side by side.
     imported: Arc<AtomicU64>,
@@ -71,10 +73,12 @@ impl Tables {
         self.last_modified_ms
     }
 
-    /// Commits files under `app_id` and `version` and returns all files of the table.
+    /// Commits files below `root` under `app_id` and `version` and returns all files of the table. Files that did not become part of it
+    /// are removed.
     pub async fn commit(
         &mut self,
         table: Table,
+        root: &Path,
         mut files: Vec<DataFile>,
         app_id: &str,
         version: u64,
@@ -85,9 +89,35 @@ impl Tables {
             file.modified_ms = modified_ms;
         }
         let stored = self.stored[table as usize].as_mut().ok_or(Error::ReadOnly)?;
-        stored.commit(&files, app_id, version).await?;
+        self.in_doubt[table as usize] = true;
+        match stored.commit(&files, app_id, version).await? {
+            Commit::Made => {}
+            Commit::AlreadyThere => discard(root, &files),
+            Commit::NotMade(error) => {
+                self.in_doubt[table as usize] = false;
+                discard(root, &files);
+                return Err(error);
+            }
+        }
+        let files = stored.files()?;
+        self.in_doubt[table as usize] = false;
         self.last_modified_ms = modified_ms;
-        stored.files().map(Arc::new)
+        Ok(Arc::new(files))
+    }
+
+    #[cfg(test)]
+    pub fn doubt(&mut self, table: Table) {
+        self.in_doubt[table as usize] = true;
+    }
+
+    /// After a failed commit, what the table really holds: all its files, and the version that `app_id` has committed.
+    pub async fn settle(&mut self, table: Table, app_id: &str) -> Result<Option<(Vec<DataFile>, Option<u64>)>, Error> {
+        let Some(stored) = self.stored[table as usize].as_mut().filter(|_| self.in_doubt[table as usize]) else { return Ok(None) };
+        stored.refresh().await?;
+        let settled = (stored.files()?, stored.committed(app_id).await?);
+        self.in_doubt[table as usize] = false;
+        self.note_files(&settled.0);
+        Ok(Some(settled))
     }
 }
 
@@ -110,9 +140,10 @@ impl Store {
         let version = chunk + 1;
         let received_at = self.inner.clock.now();
         let imported = {
-            let tables = self.inner.tables.lock().await;
+            let mut tables = self.inner.tables.lock().await;
+            self.settle(&mut tables, Table::Observations).await?;
             let stored = tables.stored[Table::Observations as usize].as_ref().ok_or(Error::ReadOnly)?;
-            if stored.committed(&app_id).await?.is_some_and(|committed| committed >= version) {
+            if stored.has_committed(&app_id, version).await? {
                 return Ok(ImportOutcome::AlreadyThere);
             }
             Arc::clone(&tables.imported)
@@ -122,11 +153,19 @@ impl Store {
         let written = tokio::task::spawn_blocking(move || {
             let mut chunk = WrittenChunk::default();
             let mut parts = parts;
-            parts.try_for_each(|rows| chunk.write(&root, rows, &imported, received_at)).map(|()| chunk)
+            match parts.try_for_each(|rows| chunk.write(&root, rows, &imported, received_at)) {
+                Ok(()) => Ok(chunk),
+                Err(error) => {
+                    discard(&root, &chunk.files);
+                    Err(error)
+                }
+            }
         });
         let WrittenChunk { files, newest, rows } = written.await.map_err(|_| Error::Closed)??;
         let mut tables = self.inner.tables.lock().await;
-        let files = tables.commit(Table::Observations, files, &app_id, version).await?;
+        self.settle(&mut tables, Table::Observations).await?;
+        let root = self.inner.folder.table(Table::Observations);
+        let files = tables.commit(Table::Observations, &root, files, &app_id, version).await?;
         let mut state = self.write_state();
         state.table_mut(Table::Observations).files = files;
         for observation in newest.values() {

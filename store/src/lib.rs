@@ -242,7 +242,7 @@ impl Store {
                 table,
                 root: self.inner.folder.table(table),
                 files: Arc::clone(&rows.files),
-                hot: rows.flushing.iter().chain(rows.hot.batches()).cloned().collect(),
+                hot: rows.unwritten().cloned().collect(),
             }
         };
         let (observations, uplinks, quarantine) = (table(Table::Observations), table(Table::Uplinks), table(Table::Quarantine));

@@ -144,6 +144,15 @@ fn observe_files(root: &Path, files: &[DataFile], covered_until_ms: i64, state: 
     Ok(())
 }
 
+/// The newest observation of each datastream in each batch of some files.
+pub(crate) fn newest_in(root: &Path, files: &[DataFile]) -> Result<Vec<Arc<Observation>>, Error> {
+    let mut newest = Vec::new();
+    for file in files {
+        each_batch(&root.join(&file.path), None, |batch| newest.extend(newest_of(batch)))?;
+    }
+    Ok(newest)
+}
+
 /// The newest observation of each datastream in a batch that is sorted by datastream and time.
 pub(crate) fn newest_of(batch: &RecordBatch) -> Vec<Arc<Observation>> {
     let datastreams = batch.column(1).as_primitive::<Int64Type>().values();

@@ -96,9 +96,24 @@ impl Snapshot {
 #[derive(Debug, Default)]
 pub(crate) struct TableState {
     pub files: Arc<Vec<DataFile>>,
-    /// Rows that are being written to files; still queried from here until their commit.
-    pub flushing: Vec<RecordBatch>,
+    /// Rows that are being written to files; still queried from here until their commit. Oldest first.
+    pub flushing: Vec<Sealed>,
     pub hot: HotRows,
+}
+
+/// Rows set aside together to be written to files.
+#[derive(Debug)]
+pub(crate) struct Sealed {
+    /// The last record they come from.
+    pub until: LogSequence,
+    pub rows: HotRows,
+}
+
+impl TableState {
+    /// All rows that are in no file yet, oldest first.
+    pub fn unwritten(&self) -> impl Iterator<Item = &RecordBatch> {
+        self.flushing.iter().flat_map(|sealed| sealed.rows.batches()).chain(self.hot.batches())
+    }
 }
 
 /// A group of records, turned into rows before the lock is taken.
@@ -199,14 +214,16 @@ impl State {
     /// Moves the hot rows aside so that they can be written to files; they stay visible.
     pub fn seal(&mut self) {
         for table in &mut self.tables {
-            let hot = std::mem::take(&mut table.hot);
-            table.flushing.extend_from_slice(hot.batches());
+            let rows = std::mem::take(&mut table.hot);
+            if rows.rows() > 0 {
+                table.flushing.push(Sealed { until: self.position, rows });
+            }
         }
     }
 
     /// How many rows are in no file yet.
     pub fn hot_rows(&self) -> usize {
-        self.tables.iter().map(|table| table.hot.rows() + table.flushing.iter().map(RecordBatch::num_rows).sum::<usize>()).sum()
+        self.tables.iter().flat_map(TableState::unwritten).map(RecordBatch::num_rows).sum()
     }
 }
 

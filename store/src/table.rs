@@ -25,6 +25,17 @@ fn has_commits(log: &Path) -> bool {
     std::fs::read_dir(log).is_ok_and(|entries| entries.flatten().any(|entry| is_part(&entry.file_name())))
 }
 
+/// What became of a commit.
+#[derive(Debug)]
+pub(crate) enum Commit {
+    /// The files are part of the table now.
+    Made,
+    /// The application had committed this version before; nothing was added.
+    AlreadyThere,
+    /// It failed, and the table is as it was.
+    NotMade(Error),
+}
+
 /// An open Delta table. Only the store writes to it.
 #[derive(Debug)]
 pub(crate) struct StoredTable {
@@ -97,14 +108,31 @@ impl StoredTable {
         Ok(version.and_then(|version| u64::try_from(version).ok()))
     }
 
+    /// Whether `app_id` has committed `version` or a later one.
+    pub async fn has_committed(&self, app_id: &str, version: u64) -> Result<bool, Error> {
+        Ok(self.committed(app_id).await?.is_some_and(|committed| committed >= version))
+    }
+
+    /// Takes note of what has been committed.
+    pub async fn refresh(&mut self) -> Result<(), Error> {
+        self.delta.update_state().await.map_err(Error::delta(self.table.name()))
+    }
+
+    async fn refresh_and_look(&mut self, app_id: &str, version: u64) -> Result<bool, Error> {
+        self.refresh().await?;
+        self.has_committed(app_id, version).await
+    }
+
     /// Makes `files` part of the table, and `version` the version of `app_id`, in one atomic commit.
     ///
-    /// Idempotent: when `app_id` has already committed `version` or a later one, nothing is added and `false` is returned.
-    pub async fn commit(&mut self, files: &[DataFile], app_id: &str, version: u64) -> Result<bool, Error> {
+    /// Idempotent: when `app_id` has already committed `version` or a later one, nothing is added. After an error it is not known whether
+    /// the commit was made.
+    pub async fn commit(&mut self, files: &[DataFile], app_id: &str, version: u64) -> Result<Commit, Error> {
         let table = self.table.name();
-        self.delta.update_state().await.map_err(Error::delta(table))?;
-        if self.committed(app_id).await?.is_some_and(|committed| committed >= version) {
-            return Ok(false);
+        match self.refresh_and_look(app_id, version).await {
+            Ok(false) => {}
+            Ok(true) => return Ok(Commit::AlreadyThere),
+            Err(error) => return Ok(Commit::NotMade(error)),
         }
         let actions = files.iter().map(|file| Action::Add(self.add_action(file))).collect();
         let transaction = Transaction::new(app_id, i64::try_from(version).unwrap_or(i64::MAX));
@@ -112,13 +140,19 @@ impl StoredTable {
         let operation =
             DeltaOperation::Write { mode: SaveMode::Append, partition_by: Some(vec![partition::COLUMN.to_owned()]), predicate: None };
         let snapshot = self.delta.snapshot().map_err(Error::delta(table))?;
-        CommitBuilder::from(properties)
+        let committed = CommitBuilder::from(properties)
             .with_actions(actions)
             .build(Some(snapshot as &dyn TableReference), self.delta.log_store(), operation)
-            .await
-            .map_err(Error::delta(table))?;
-        self.delta.update_state().await.map_err(Error::delta(table))?;
-        Ok(true)
+            .await;
+        let is_made = self.refresh_and_look(app_id, version).await?;
+        if let Err(error) = committed {
+            // Checkpoints are written, and old entries of the log removed, when the commit has been made already.
+            if !is_made {
+                return Ok(Commit::NotMade(Error::delta(table)(error)));
+            }
+            tracing::warn!(table, %error, "the files are committed, but tidying the table's log failed");
+        }
+        Ok(Commit::Made)
     }
 
     fn add_action(&self, file: &DataFile) -> Add {

@@ -1,5 +1,7 @@
 //! The store as its users see it: append, crash, reopen, flush, import.
 
+mod commits;
+
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;

@@ -1,0 +1,83 @@
+//! Commits that fail before, while or after they are made.
+
+use std::path::PathBuf;
+
+use super::*;
+use crate::data_file::write_partitioned;
+
+const ROWS: [Table; 2] = [Table::Observations, Table::Uplinks];
+
+fn parquet_files(folder: &Path) -> Vec<PathBuf> {
+    let tables = ROWS.map(|table| folder.join("tables").join(table.name()));
+    let partitions = tables.iter().flat_map(|table| fs::read_dir(table).unwrap()).map(|entry| entry.unwrap().path());
+    let partitions = partitions.filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("date=")));
+    partitions.flat_map(|day| fs::read_dir(day).unwrap()).map(|entry| entry.unwrap().path()).collect()
+}
+
+async fn assert_stored_once(folder: &Path, store: &Store, rows: usize) {
+    assert_eq!(observations(store).len(), rows);
+    let copy = crash_copy(folder);
+    let reopened = open(copy.path()).await;
+    assert_eq!(observations(&reopened).len(), rows);
+    assert_eq!(reopened.snapshot().uplinks.rows(), rows as u64);
+}
+
+#[tokio::test]
+async fn a_commit_that_reports_failure_after_it_was_made_doubles_nothing() {
+    let folder = TempDir::new().unwrap();
+    let store = open(folder.path()).await;
+    // Delta writes a checkpoint after each hundredth commit; folders stand where it would be.
+    for (table, version) in ROWS.iter().flat_map(|table| (95..105).map(move |version| (table, version))) {
+        let log = folder.path().join("tables").join(table.name()).join("_delta_log");
+        fs::create_dir_all(log.join(format!("{version:020}.checkpoint.parquet/obstacle"))).unwrap();
+    }
+    for f_cnt in 0..102 {
+        append(&store, uplink(f_cnt, &[f64::from(f_cnt)])).await;
+        let _ = store.flush().await;
+    }
+    assert_stored_once(folder.path(), &store, 102).await;
+    assert_eq!(store.hot_rows(), 0);
+}
+
+#[tokio::test]
+async fn a_commit_of_which_nothing_is_known_is_looked_at_before_the_next() {
+    let folder = TempDir::new().unwrap();
+    let store = open(folder.path()).await;
+    append(&store, uplink(0, &[0.0])).await;
+    let sealed = store.seal().await.unwrap();
+    {
+        // As if the disk had failed between the commit and reading it back.
+        let mut tables = store.inner.tables.lock().await;
+        let batches = store.snapshot().observations.hot;
+        let root = store.inner.folder.table(Table::Observations);
+        let files = write_partitioned(Table::Observations, &root, &batches, clock().now()).unwrap();
+        let _ = tables.commit(Table::Observations, &root, files, &store.inner.app_id, sealed.as_u64()).await.unwrap();
+        tables.doubt(Table::Observations);
+    }
+    append(&store, uplink(1, &[1.0])).await;
+    store.flush().await.unwrap();
+    assert_stored_once(folder.path(), &store, 2).await;
+}
+
+#[tokio::test]
+async fn a_failed_commit_leaves_rows_in_the_log_and_no_files_behind() {
+    let folder = TempDir::new().unwrap();
+    let store = open(folder.path()).await;
+    append(&store, uplink(0, &[0.0])).await;
+    // The log of the table is a file, so no commit can be written to it.
+    let log = folder.path().join("tables/observations/_delta_log");
+    let aside = folder.path().join("aside");
+    fs::rename(&log, &aside).unwrap();
+    fs::write(&log, b"").unwrap();
+    for _ in 0..3 {
+        assert!(store.flush().await.is_err());
+    }
+    assert_eq!(observations(&store).len(), 1);
+    fs::remove_file(&log).unwrap();
+    fs::rename(&aside, &log).unwrap();
+    append(&store, uplink(1, &[1.0])).await;
+    store.flush().await.unwrap();
+    assert_stored_once(folder.path(), &store, 2).await;
+    let named = store.snapshot().observations.files.len() + store.snapshot().uplinks.files.len();
+    assert_eq!(parquet_files(folder.path()).len(), named, "every file is part of a table");
+}
