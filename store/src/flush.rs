@@ -79,7 +79,9 @@ impl Store {
             Table::Uplinks | Table::Quarantine => Vec::new(),
         };
         let mut state = self.write_state();
-        newest.iter().for_each(|observation| state.observe(observation));
+        for observation in &newest {
+            state.observe(observation);
+        }
         let rows = state.table_mut(table);
         rows.flushing.retain(|sealed| committed.is_none_or(|committed| sealed.until.as_u64() > committed));
         rows.files = Arc::new(files);
