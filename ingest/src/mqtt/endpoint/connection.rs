@@ -325,11 +325,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             Ok(()) => AckResult::Stored,
             Err(Refusal::Retry) => {
                 metrics.refusals.get_or_create(&[("reason", "retry")]).inc();
-                AckResult::QuotaExceeded
+                // No negative acknowledgement, also in MQTT 5: the publisher would take the message for settled and drop it.
+                if slot.ack.is_some() {
+                    self.end(Cause::Refused);
+                }
+                return;
             }
             Err(Refusal::Fatal) => {
                 metrics.refusals.get_or_create(&[("reason", "fatal")]).inc();
-                // Not even a negative acknowledgement: the publisher would take the message for settled and drop it.
                 return self.end(Cause::Closed(CloseReason::StoreFailed));
             }
         };
@@ -392,8 +395,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         if !ending.can_write() {
             return;
         }
-        if let Cause::Closed(reason) = ending.cause {
-            self.codec.disconnect(reason, self.out.buffer());
+        match ending.cause {
+            Cause::Closed(reason) => self.codec.disconnect(reason, self.out.buffer()),
+            Cause::Refused => self.codec.disconnect(CloseReason::QuotaExceeded, self.out.buffer()),
+            _ => {}
         }
         let options = &self.shared.options;
         let goodbye = async {

@@ -13,7 +13,7 @@ pub(super) enum Cause {
     /// Reading or writing failed.
     Broken,
     WriteStalled,
-    /// The intake refused a 3.1.1 message; there is no other way to say so.
+    /// The intake refused a message for now, or a 3.1.1 message for good. It stays with the publisher only while it is not answered.
     Refused,
     /// We close, for this reason.
     Closed(CloseReason),

@@ -11,7 +11,7 @@
 //! | case | MQTT 3.1.1 | MQTT 5 |
 //! |---|---|---|
 //! | message is on disk | PUBACK / PUBREC, in arrival order | the same |
-//! | store cannot take it now | earlier ones acknowledged, then closed without an acknowledgement, after a pause | PUBACK / PUBREC 0x97 in its turn |
+//! | store cannot take it now | earlier ones acknowledged, then closed without an acknowledgement, after a pause | the same, DISCONNECT 0x97: a negative acknowledgement would settle it |
 //! | store has failed | closed without an acknowledgement | DISCONNECT 0x83, no acknowledgement: a negative one would settle it |
 //! | topic outside the publisher's scope | as above, closed | PUBACK / PUBREC 0x87 in its turn |
 //! | packet too large | closed, earlier ones acknowledged | DISCONNECT 0x95, earlier ones acknowledged |

@@ -132,6 +132,8 @@ pub(super) enum CloseReason {
     ReceiveMaximumExceeded = 0x93,
     TopicAliasInvalid = 0x94,
     PacketTooLarge = 0x95,
+    /// The store cannot take messages now.
+    QuotaExceeded = 0x97,
 }
 
 /// Which acknowledgement answers a PUBLISH.
@@ -146,8 +148,6 @@ pub(super) enum AckKind {
 pub(super) enum AckResult {
     /// The message is on disk.
     Stored,
-    /// The store cannot take it now.
-    QuotaExceeded,
     /// The publisher may not use this topic.
     NotAuthorized,
 }
@@ -258,7 +258,6 @@ impl Codec {
                 let puback = v5_0::Puback::builder().packet_id(packet_id);
                 let puback = match result {
                     AckResult::Stored => puback,
-                    AckResult::QuotaExceeded => puback.reason_code(PubackReasonCode::QuotaExceeded),
                     AckResult::NotAuthorized => puback.reason_code(PubackReasonCode::NotAuthorized),
                 };
                 puback.build().map(packet::Packet::from)
@@ -267,7 +266,6 @@ impl Codec {
                 let pubrec = v5_0::Pubrec::builder().packet_id(packet_id);
                 let pubrec = match result {
                     AckResult::Stored => pubrec,
-                    AckResult::QuotaExceeded => pubrec.reason_code(PubrecReasonCode::QuotaExceeded),
                     AckResult::NotAuthorized => pubrec.reason_code(PubrecReasonCode::NotAuthorized),
                 };
                 pubrec.build().map(packet::Packet::from)
