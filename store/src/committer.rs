@@ -186,6 +186,9 @@ impl Committer {
     }
 
     fn rotate(&mut self) {
+        if self.poisoned {
+            return;
+        }
         match self.wal.rotate() {
             Ok(()) => {}
             // Failing to begin a new segment is no loss: the present one simply grows on.

@@ -8,6 +8,7 @@ use std::fmt;
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
@@ -22,21 +23,39 @@ use object_store::{
 #[derive(Debug, Clone)]
 pub struct DurableFileSystem {
     inner: Arc<LocalFileSystem>,
+    /// Whether a sync has failed: files that can be read may not be on disk then, and a later sync does not tell.
+    has_failed: Arc<AtomicBool>,
 }
 
 impl DurableFileSystem {
     /// The store whose paths are absolute paths of this machine.
     #[must_use]
     pub fn new() -> Self {
-        Self { inner: Arc::new(LocalFileSystem::new()) }
+        Self { inner: Arc::new(LocalFileSystem::new()), has_failed: Arc::default() }
     }
 
     async fn sync(&self, location: &Path) -> Result<()> {
         let path = self.inner.path_to_filesystem(location)?;
-        tokio::task::spawn_blocking(move || sync_file_and_folder(&path))
-            .await
-            .map_err(|source| object_store::Error::JoinError { source })?
+        sync(path, &self.has_failed).await
     }
+
+    /// Whether a sync has failed since this was made. What was written then may look written and be gone after a power cut.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        self.has_failed.load(Ordering::Acquire)
+    }
+
+    /// As if a sync had failed just now.
+    #[cfg(test)]
+    pub(crate) fn fail(&self) {
+        self.has_failed.store(true, Ordering::Release);
+    }
+}
+
+async fn sync(path: PathBuf, has_failed: &AtomicBool) -> Result<()> {
+    let synced = tokio::task::spawn_blocking(move || sync_file_and_folder(&path)).await;
+    let synced = synced.unwrap_or_else(|source| Err(object_store::Error::JoinError { source }));
+    synced.inspect_err(|_| has_failed.store(true, Ordering::Release))
 }
 
 impl Default for DurableFileSystem {
@@ -72,7 +91,7 @@ impl ObjectStore for DurableFileSystem {
     async fn put_multipart_opts(&self, location: &Path, options: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
         let inner = self.inner.put_multipart_opts(location, options).await?;
         let path = self.inner.path_to_filesystem(location)?;
-        Ok(Box::new(DurableUpload { inner, path }))
+        Ok(Box::new(DurableUpload { inner, path, has_failed: Arc::clone(&self.has_failed) }))
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
@@ -101,6 +120,7 @@ impl ObjectStore for DurableFileSystem {
 struct DurableUpload {
     inner: Box<dyn MultipartUpload>,
     path: PathBuf,
+    has_failed: Arc<AtomicBool>,
 }
 
 #[async_trait]
@@ -111,10 +131,7 @@ impl MultipartUpload for DurableUpload {
 
     async fn complete(&mut self) -> Result<PutResult> {
         let result = self.inner.complete().await?;
-        let path = self.path.clone();
-        tokio::task::spawn_blocking(move || sync_file_and_folder(&path))
-            .await
-            .map_err(|source| object_store::Error::JoinError { source })??;
+        sync(self.path.clone(), &self.has_failed).await?;
         Ok(result)
     }
 

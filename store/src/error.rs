@@ -67,6 +67,12 @@ pub enum Error {
         /// Why.
         source: Box<deltalake_core::DeltaTableError>,
     },
+    /// A sync of a table's log failed earlier: whether its last commit is on disk is not known, and asking again does not tell.
+    #[error("table {table}: its log failed to reach the disk; nothing more is moved from the write-ahead log to files until a restart")]
+    Unsynced {
+        /// The table.
+        table: &'static str,
+    },
     /// Rows could not be turned into a Parquet file.
     #[error("parquet file {path}: {source}", path = path.display())]
     Parquet {

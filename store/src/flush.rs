@@ -59,7 +59,9 @@ impl Store {
         let below = root.clone();
         let written = tokio::task::spawn_blocking(move || write_partitioned(table, &below, &batches, now)).await;
         let files = written.map_err(|_| Error::Closed)??;
-        let files = tables.commit(table, &root, files, &self.inner.app_id, sealed.as_u64()).await?;
+        let Some(files) = tables.commit(table, &root, files, &self.inner.app_id, sealed.as_u64()).await? else {
+            return self.settle(tables, table).await;
+        };
         let mut state = self.write_state();
         let rows = state.table_mut(table);
         // One lock for both sides: a row is in the files or hot, never in both or neither.
@@ -71,7 +73,7 @@ impl Store {
     /// Finds out whether a commit that failed was made all the same, and if so, lets its rows be in the files only.
     pub(crate) async fn settle(&self, tables: &mut Tables, table: Table) -> Result<(), Error> {
         let known_until = tables.last_modified_ms();
-        let Some((files, committed)) = tables.settle(table, &self.inner.app_id).await? else { return Ok(()) };
+        let Some((files, committed)) = tables.look(table, &self.inner.app_id).await? else { return Ok(()) };
         let (root, new) =
             (self.inner.folder.table(table), files.iter().filter(|file| file.modified_ms > known_until).cloned().collect::<Vec<_>>());
         let newest = match table {
@@ -85,6 +87,9 @@ impl Store {
         let rows = state.table_mut(table);
         rows.flushing.retain(|sealed| committed.is_none_or(|committed| sealed.until.as_u64() > committed));
         rows.files = Arc::new(files);
+        let files = Arc::clone(&rows.files);
+        drop(state);
+        tables.settled(table, &files);
         Ok(())
     }
 

@@ -74,7 +74,8 @@ impl Tables {
     }
 
     /// Commits files below `root` under `app_id` and `version` and returns all files of the table. Files that did not become part of it
-    /// are removed.
+    /// are removed. `None` when
+    /// that version has been committed before; what the table holds is to be settled then.
     pub async fn commit(
         &mut self,
         table: Table,
@@ -82,7 +83,7 @@ impl Tables {
         mut files: Vec<DataFile>,
         app_id: &str,
         version: u64,
-    ) -> Result<Arc<Vec<DataFile>>, Error> {
+    ) -> Result<Option<Arc<Vec<DataFile>>>, Error> {
         // Write times grow from commit to commit, also when the clock steps back: checkpoints tell covered files by them.
         let modified_ms = files.iter().map(|file| file.modified_ms).max().unwrap_or(0).max(self.last_modified_ms + 1);
         for file in &mut files {
@@ -92,7 +93,10 @@ impl Tables {
         self.in_doubt[table as usize] = true;
         match stored.commit(&files, app_id, version).await? {
             Commit::Made => {}
-            Commit::AlreadyThere => discard(root, &files),
+            Commit::AlreadyThere => {
+                discard(root, &files);
+                return Ok(None);
+            }
             Commit::NotMade(error) => {
                 self.in_doubt[table as usize] = false;
                 discard(root, &files);
@@ -102,7 +106,7 @@ impl Tables {
         let files = stored.files()?;
         self.in_doubt[table as usize] = false;
         self.last_modified_ms = modified_ms;
-        Ok(Arc::new(files))
+        Ok(Some(Arc::new(files)))
     }
 
     #[cfg(test)]
@@ -110,14 +114,29 @@ impl Tables {
         self.in_doubt[table as usize] = true;
     }
 
-    /// After a failed commit, what the table really holds: all its files, and the version that `app_id` has committed.
-    pub async fn settle(&mut self, table: Table, app_id: &str) -> Result<Option<(Vec<DataFile>, Option<u64>)>, Error> {
+    /// As if the last commit had failed before its time was noted.
+    #[cfg(test)]
+    pub fn forget_last_modified(&mut self) {
+        self.last_modified_ms = 0;
+    }
+
+    #[cfg(test)]
+    pub fn fail_sync(&self, table: Table) {
+        self.stored[table as usize].as_ref().unwrap().disk().fail();
+    }
+
+    /// After a failed commit, what the table really holds: all its files, and the version that `app_id` has committed. It stays in doubt
+    /// until [`Tables::settled`].
+    pub async fn look(&mut self, table: Table, app_id: &str) -> Result<Option<(Vec<DataFile>, Option<u64>)>, Error> {
         let Some(stored) = self.stored[table as usize].as_mut().filter(|_| self.in_doubt[table as usize]) else { return Ok(None) };
         stored.refresh().await?;
-        let settled = (stored.files()?, stored.committed(app_id).await?);
+        Ok(Some((stored.files()?, stored.committed(app_id).await?)))
+    }
+
+    /// What [`Tables::look`] found is what everybody sees now.
+    pub fn settled(&mut self, table: Table, files: &[DataFile]) {
         self.in_doubt[table as usize] = false;
-        self.note_files(&settled.0);
-        Ok(Some(settled))
+        self.note_files(files);
     }
 }
 
@@ -165,7 +184,10 @@ impl Store {
         let mut tables = self.inner.tables.lock().await;
         self.settle(&mut tables, Table::Observations).await?;
         let root = self.inner.folder.table(Table::Observations);
-        let files = tables.commit(Table::Observations, &root, files, &app_id, version).await?;
+        let Some(files) = tables.commit(Table::Observations, &root, files, &app_id, version).await? else {
+            self.settle(&mut tables, Table::Observations).await?;
+            return Ok(ImportOutcome::AlreadyThere);
+        };
         let mut state = self.write_state();
         state.table_mut(Table::Observations).files = files;
         for observation in newest.values() {

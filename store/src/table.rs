@@ -41,6 +41,7 @@ pub(crate) enum Commit {
 pub(crate) struct StoredTable {
     table: Table,
     delta: DeltaTable,
+    disk: DurableFileSystem,
 }
 
 impl StoredTable {
@@ -54,15 +55,15 @@ impl StoredTable {
         std::fs::create_dir_all(root).map_err(Error::io(root))?;
         let location = Url::from_directory_path(std::path::absolute(root).map_err(Error::io(root))?)
             .map_err(|()| failed(DeltaTableError::generic("the data folder's path is no URL")))?;
-        let store = Arc::new(DurableFileSystem::new());
-        let builder = DeltaTableBuilder::from_url(location.clone()).map_err(failed)?.with_storage_backend(store, location);
+        let disk = DurableFileSystem::new();
+        let builder = DeltaTableBuilder::from_url(location.clone()).map_err(failed)?.with_storage_backend(Arc::new(disk.clone()), location);
         let mut delta = builder.build().map_err(failed)?;
         if is_new {
             delta = Self::create(table, &delta).await.map_err(failed)?;
         } else {
             delta.load().await.map_err(failed)?;
         }
-        Ok(Some(Self { table, delta }))
+        Ok(Some(Self { table, delta, disk }))
     }
 
     async fn create(table: Table, unborn: &DeltaTable) -> Result<DeltaTable, DeltaTableError> {
@@ -114,8 +115,19 @@ impl StoredTable {
     }
 
     /// Takes note of what has been committed.
+    ///
+    /// # Errors
+    /// `Unsynced` once a sync has failed: what can be read then need not be on disk, so nothing may be concluded from it.
     pub async fn refresh(&mut self) -> Result<(), Error> {
+        if self.disk.has_failed() {
+            return Err(Error::Unsynced { table: self.table.name() });
+        }
         self.delta.update_state().await.map_err(Error::delta(self.table.name()))
+    }
+
+    #[cfg(test)]
+    pub fn disk(&self) -> &DurableFileSystem {
+        &self.disk
     }
 
     async fn refresh_and_look(&mut self, app_id: &str, version: u64) -> Result<bool, Error> {

@@ -14,6 +14,12 @@ fn parquet_files(folder: &Path) -> Vec<PathBuf> {
     partitions.flat_map(|day| fs::read_dir(day).unwrap()).map(|entry| entry.unwrap().path()).collect()
 }
 
+async fn assert_stored_once_observations(folder: &Path, store: &Store, rows: usize) {
+    assert_eq!(observations(store).len(), rows);
+    let copy = crash_copy(folder);
+    assert_eq!(observations(&open(copy.path()).await).len(), rows);
+}
+
 async fn assert_stored_once(folder: &Path, store: &Store, rows: usize) {
     assert_eq!(observations(store).len(), rows);
     let copy = crash_copy(folder);
@@ -80,4 +86,56 @@ async fn a_failed_commit_leaves_rows_in_the_log_and_no_files_behind() {
     assert_stored_once(folder.path(), &store, 2).await;
     let named = store.snapshot().observations.files.len() + store.snapshot().uplinks.files.len();
     assert_eq!(parquet_files(folder.path()).len(), named, "every file is part of a table");
+}
+
+#[tokio::test]
+async fn after_a_failed_sync_nothing_is_believed_and_the_log_is_kept() {
+    let folder = TempDir::new().unwrap();
+    let store = open(folder.path()).await;
+    append(&store, uplink(0, &[0.0])).await;
+    let before = crash_copy(folder.path());
+    {
+        // The commit can be read, but it failed to reach the disk.
+        let mut tables = store.inner.tables.lock().await;
+        let sealed = store.seal().await.unwrap();
+        let root = store.inner.folder.table(Table::Observations);
+        let files = write_partitioned(Table::Observations, &root, &store.snapshot().observations.hot, clock().now()).unwrap();
+        let _ = tables.commit(Table::Observations, &root, files, &store.inner.app_id, sealed.as_u64()).await.unwrap();
+        tables.doubt(Table::Observations);
+        tables.fail_sync(Table::Observations);
+    }
+    for _ in 0..2 {
+        assert!(matches!(store.flush().await, Err(Error::Unsynced { table: "observations" })));
+    }
+    assert_eq!(observations(&store).len(), 1);
+    // After a power cut the commit is gone; its rows are in the log.
+    let cut = crash_copy(folder.path());
+    fs::remove_dir_all(cut.path().join("tables")).unwrap();
+    fs::rename(before.path().join("tables"), cut.path().join("tables")).unwrap();
+    assert_eq!(observations(&open(cut.path()).await).len(), 1);
+}
+
+#[tokio::test]
+async fn a_doubt_that_cannot_be_settled_stays() {
+    let folder = TempDir::new().unwrap();
+    let store = open(folder.path()).await;
+    append(&store, uplink(0, &[0.0])).await;
+    let sealed = store.seal().await.unwrap();
+    let file = {
+        let mut tables = store.inner.tables.lock().await;
+        let root = store.inner.folder.table(Table::Observations);
+        let files = write_partitioned(Table::Observations, &root, &store.snapshot().observations.hot, clock().now()).unwrap();
+        let file = root.join(&files[0].path);
+        let _ = tables.commit(Table::Observations, &root, files, &store.inner.app_id, sealed.as_u64()).await.unwrap();
+        tables.forget_last_modified();
+        tables.doubt(Table::Observations);
+        file
+    };
+    // The committed file cannot be read for a while.
+    let aside = folder.path().join("aside");
+    fs::rename(&file, &aside).unwrap();
+    assert!(store.flush().await.is_err());
+    fs::rename(&aside, &file).unwrap();
+    store.flush().await.unwrap();
+    assert_stored_once_observations(folder.path(), &store, 1).await;
 }
