@@ -73,9 +73,8 @@ impl Tables {
         self.last_modified_ms
     }
 
-    /// Commits files below `root` under `app_id` and `version` and returns all files of the table. Files that did not become part of it
-    /// are removed. `None` when
-    /// that version has been committed before; what the table holds is to be settled then.
+    /// Commits files below `root` under `app_id` and `version` and returns all files of the table. `None` when that version has been
+    /// committed before; what the table holds is to be settled then. Files that did not become part of the table are removed.
     pub async fn commit(
         &mut self,
         table: Table,
@@ -109,15 +108,11 @@ impl Tables {
         Ok(Some(Arc::new(files)))
     }
 
+    /// As if the last commit had failed before its outcome and its time were noted.
     #[cfg(test)]
-    pub fn doubt(&mut self, table: Table) {
+    pub fn doubt(&mut self, table: Table, last_modified_ms: i64) {
         self.in_doubt[table as usize] = true;
-    }
-
-    /// As if the last commit had failed before its time was noted.
-    #[cfg(test)]
-    pub fn forget_last_modified(&mut self) {
-        self.last_modified_ms = 0;
+        self.last_modified_ms = last_modified_ms;
     }
 
     #[cfg(test)]

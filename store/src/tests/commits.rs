@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::*;
 use crate::data_file::write_partitioned;
+use crate::import::Tables;
 
 const ROWS: [Table; 2] = [Table::Observations, Table::Uplinks];
 
@@ -14,18 +15,25 @@ fn parquet_files(folder: &Path) -> Vec<PathBuf> {
     partitions.flat_map(|day| fs::read_dir(day).unwrap()).map(|entry| entry.unwrap().path()).collect()
 }
 
-async fn assert_stored_once_observations(folder: &Path, store: &Store, rows: usize) {
-    assert_eq!(observations(store).len(), rows);
-    let copy = crash_copy(folder);
-    assert_eq!(observations(&open(copy.path()).await).len(), rows);
-}
-
 async fn assert_stored_once(folder: &Path, store: &Store, rows: usize) {
     assert_eq!(observations(store).len(), rows);
     let copy = crash_copy(folder);
     let reopened = open(copy.path()).await;
     assert_eq!(observations(&reopened).len(), rows);
     assert_eq!(reopened.snapshot().uplinks.rows(), rows as u64);
+}
+
+/// Commits the hot observations as a flush does, and forgets about it, as if the disk had failed between the commit and reading it back.
+/// Returns the committed file.
+async fn commit_and_forget(store: &Store, tables: &mut Tables) -> PathBuf {
+    let sealed = store.seal().await.unwrap();
+    let root = store.inner.folder.table(Table::Observations);
+    let files = write_partitioned(Table::Observations, &root, &store.snapshot().observations.hot, clock().now()).unwrap();
+    let file = root.join(&files[0].path);
+    let known_until = tables.last_modified_ms();
+    assert!(tables.commit(Table::Observations, &root, files, &store.inner.app_id, sealed.as_u64()).await.unwrap().is_some());
+    tables.doubt(Table::Observations, known_until);
+    file
 }
 
 #[tokio::test]
@@ -50,16 +58,7 @@ async fn a_commit_of_which_nothing_is_known_is_looked_at_before_the_next() {
     let folder = TempDir::new().unwrap();
     let store = open(folder.path()).await;
     append(&store, uplink(0, &[0.0])).await;
-    let sealed = store.seal().await.unwrap();
-    {
-        // As if the disk had failed between the commit and reading it back.
-        let mut tables = store.inner.tables.lock().await;
-        let batches = store.snapshot().observations.hot;
-        let root = store.inner.folder.table(Table::Observations);
-        let files = write_partitioned(Table::Observations, &root, &batches, clock().now()).unwrap();
-        let _ = tables.commit(Table::Observations, &root, files, &store.inner.app_id, sealed.as_u64()).await.unwrap();
-        tables.doubt(Table::Observations);
-    }
+    commit_and_forget(&store, &mut *store.inner.tables.lock().await).await;
     append(&store, uplink(1, &[1.0])).await;
     store.flush().await.unwrap();
     assert_stored_once(folder.path(), &store, 2).await;
@@ -97,11 +96,7 @@ async fn after_a_failed_sync_nothing_is_believed_and_the_log_is_kept() {
     {
         // The commit can be read, but it failed to reach the disk.
         let mut tables = store.inner.tables.lock().await;
-        let sealed = store.seal().await.unwrap();
-        let root = store.inner.folder.table(Table::Observations);
-        let files = write_partitioned(Table::Observations, &root, &store.snapshot().observations.hot, clock().now()).unwrap();
-        let _ = tables.commit(Table::Observations, &root, files, &store.inner.app_id, sealed.as_u64()).await.unwrap();
-        tables.doubt(Table::Observations);
+        commit_and_forget(&store, &mut tables).await;
         tables.fail_sync(Table::Observations);
     }
     for _ in 0..2 {
@@ -120,22 +115,12 @@ async fn a_doubt_that_cannot_be_settled_stays() {
     let folder = TempDir::new().unwrap();
     let store = open(folder.path()).await;
     append(&store, uplink(0, &[0.0])).await;
-    let sealed = store.seal().await.unwrap();
-    let file = {
-        let mut tables = store.inner.tables.lock().await;
-        let root = store.inner.folder.table(Table::Observations);
-        let files = write_partitioned(Table::Observations, &root, &store.snapshot().observations.hot, clock().now()).unwrap();
-        let file = root.join(&files[0].path);
-        let _ = tables.commit(Table::Observations, &root, files, &store.inner.app_id, sealed.as_u64()).await.unwrap();
-        tables.forget_last_modified();
-        tables.doubt(Table::Observations);
-        file
-    };
+    let file = commit_and_forget(&store, &mut *store.inner.tables.lock().await).await;
     // The committed file cannot be read for a while.
     let aside = folder.path().join("aside");
     fs::rename(&file, &aside).unwrap();
     assert!(store.flush().await.is_err());
     fs::rename(&aside, &file).unwrap();
     store.flush().await.unwrap();
-    assert_stored_once_observations(folder.path(), &store, 1).await;
+    assert_stored_once(folder.path(), &store, 1).await;
 }
