@@ -1,22 +1,22 @@
 //! A year of history for the demo city, generated column by column and imported in bulk.
 //!
-//! The profiles decide what a decoded field means; they are asked once per model and field, with two probe values, which give factor and
-//! offset from the field to the datastream. After that a value costs a multiplication.
+//! The profiles decide what a decoded field means; they are asked once per device and field, with two values, which give factor and
+//! offset from the field to each of its datastreams. After that a value costs a multiplication.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use indicatif::ProgressBar;
-use serde_json::{Map, Value};
-use stadtwarte_ingest::normalise::{Catalogue, Profile, normalise};
+use serde_json::Value;
+use stadtwarte_ingest::normalise::{Catalogue, Column as ProfileColumn, Profile};
 use stadtwarte_model::entity::Device;
-use stadtwarte_model::uplink::{DeviceDescription, EventTime, TimeSource};
-use stadtwarte_model::{Clock as _, DatastreamId, DevEui, Position, Reading, Timestamp, Uplink};
+use stadtwarte_model::{Clock as _, DatastreamId, DevEui, Position, Timestamp};
 use stadtwarte_store::{DatastreamKey, ImportRow, RegistryState, Store};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use crate::simulate;
 use crate::simulate::fleet::Fleet;
 use crate::simulate::history::{Column, DeviceHistory, HistoryOptions, device_history};
 use crate::system::SystemClock;
@@ -126,107 +126,96 @@ impl Generator {
         }
     }
 
-    fn add(&self, history: &DeviceHistory, targets: &mut HashMap<(usize, &'static str), Option<Target>>, rows: &mut Vec<ImportRow>) {
-        let Some(device) = self.registry.devices.get(&DevEui::from_bytes(self.fleet.devices[history.device].dev_eui)) else { return };
+    fn add(&self, history: &DeviceHistory, targets: &mut HashMap<(usize, &'static str), Vec<Target>>, rows: &mut Vec<ImportRow>) {
+        let simulated = &self.fleet.devices[history.device];
+        let Some(device) = self.registry.devices.get(&DevEui::from_bytes(simulated.dev_eui)) else { return };
+        let Some(profile) = self.catalogue.profile(&device.profile) else { return };
         let thing = self.registry.things.get(&device.thing_id);
         // A bus has no place of its own, and its history none in this demo.
         let fixed = thing.filter(|thing| thing.kind != "mobility");
         let position: Option<Position> = fixed.and_then(|thing| self.registry.location_of(thing)).map(|location| location.position);
         for column in &history.columns {
-            let target = *targets.entry((history.device, column.field.path)).or_insert_with(|| self.target(device, column));
-            let Some(target) = target else { continue };
-            rows.extend(column.times_us.iter().zip(&column.values).map(|(time, value)| ImportRow {
-                datastream_id: target.datastream_id,
-                phenomenon_time: Timestamp::from_micros(*time),
-                result: value * target.factor + target.offset,
-                position,
-            }));
+            let targets =
+                targets.entry((history.device, column.field.path)).or_insert_with(|| self.targets(simulated, device, profile, column));
+            for target in targets {
+                rows.extend(column.times_us.iter().zip(&column.values).map(|(time, value)| ImportRow {
+                    datastream_id: target.datastream_id,
+                    phenomenon_time: Timestamp::from_micros(*time),
+                    result: value * target.factor + target.offset,
+                    position,
+                }));
+            }
         }
     }
 
-    /// What the device's profile makes of a field, found out by asking it twice.
-    fn target(&self, device: &Device, column: &Column) -> Option<Target> {
-        let profile = self.catalogue.profile(&device.profile)?;
-        let first = *column.values.first()?;
-        let second = column.values.iter().copied().find(|value| (value - first).abs() > f64::EPSILON).unwrap_or(1.0 - first);
-        let (low, high) = (self.probe(device, profile, column.field.path, first)?, self.probe(device, profile, column.field.path, second)?);
-        let factor = (high.value.as_number()? - low.value.as_number()?) / (second - first);
-        let property = self.registry.property(&low.property)?;
-        let datastream_id = self.registry.datastream(&DatastreamKey {
+    /// The datastreams that the device's profile makes of a field.
+    fn targets(&self, simulated: &simulate::fleet::Device, device: &Device, profile: &Profile, column: &Column) -> Vec<Target> {
+        let tags = tags_of(simulated);
+        profile.columns(column.field.path).filter_map(|meaning| self.target(device, &meaning, &tags, &column.values)).collect()
+    }
+
+    /// Factor and offset are found out by asking for two values.
+    fn target(&self, device: &Device, meaning: &ProfileColumn<'_>, tags: &BTreeMap<String, String>, values: &[f64]) -> Option<Target> {
+        let first = *values.first()?;
+        let second = values.iter().copied().find(|value| (value - first).abs() > f64::EPSILON).unwrap_or(first + 1.0);
+        let number = |value: f64| meaning.result(&Value::from(value), tags).ok()??.0.as_number();
+        let factor = (number(second)? - number(first)?) / (second - first);
+        let offset = number(first)? - first * factor;
+        let property = self.registry.property(&meaning.property().code)?;
+        let key = DatastreamKey {
             thing_id: device.thing_id,
             sensor_id: device.sensor_id,
             observed_property_id: property.id,
-            unit: low.unit.clone(),
-            channel: low.channel.clone(),
-        })?;
-        Some(Target { datastream_id, factor, offset: low.value.as_number()? - first * factor })
-    }
-
-    fn probe(&self, device: &Device, profile: &Profile, path: &str, value: f64) -> Option<Reading> {
-        let uplink = Uplink { object: Some(object_with(path, value)?), ..bare_uplink(device.dev_eui) };
-        let time = Timestamp::default();
-        let event_time = EventTime { time, source: TimeSource::NetworkServer, clock_suspect: false };
-        normalise(&self.catalogue, profile, &uplink, event_time, time).readings.into_iter().next()
+            unit: meaning.property().unit.clone(),
+            channel: meaning.channel().map(str::to_owned),
+        };
+        Some(Target { datastream_id: self.registry.datastream(&key)?, factor, offset })
     }
 }
 
-/// An object in which only `path` is set: `a.b[1].c`.
-fn object_with(path: &str, value: f64) -> Option<Map<String, Value>> {
-    let wrapped = path.rsplit('.').fold(Value::from(value), |inner, part| {
-        let (name, indices) = part.split_once('[').map_or((part, None), |(name, rest)| (name, Some(rest)));
-        let indices =
-            indices.into_iter().flat_map(|rest| rest.split('[')).filter_map(|index| index.trim_end_matches(']').parse::<usize>().ok());
-        let inner = indices.collect::<Vec<_>>().into_iter().rev().fold(inner, |inner, index| {
-            let mut items = vec![Value::Null; index];
-            items.push(inner);
-            Value::Array(items)
-        });
-        Value::Object(Map::from_iter([(name.to_owned(), inner)]))
-    });
-    match wrapped {
-        Value::Object(object) => Some(object),
-        _ => None,
-    }
-}
-
-fn bare_uplink(dev_eui: DevEui) -> Uplink {
-    Uplink {
-        device: DeviceDescription {
-            dev_eui,
-            join_eui: None,
-            name: None,
-            profile: None,
-            brand_model: None,
-            application: None,
-            tags: std::collections::BTreeMap::default(),
-            position: None,
-        },
-        deduplication_id: None,
-        session: None,
-        f_cnt: None,
-        f_port: None,
-        confirmed: false,
-        frm_payload: Vec::new(),
-        encrypted: false,
-        object: None,
-        times: stadtwarte_model::uplink::UplinkTimes::default(),
-        radio: stadtwarte_model::uplink::Radio::default(),
-        receptions: Vec::new(),
-        simulated: false,
-        warnings: Vec::new(),
-    }
+/// The tags of a device as a network server would send them.
+fn tags_of(device: &simulate::fleet::Device) -> BTreeMap<String, String> {
+    device.tags.iter().map(|(name, text)| ((*name).to_owned(), text.clone())).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+    use crate::simulate::fleet::FleetOptions;
 
     #[test]
-    fn an_object_is_built_from_any_path() {
-        let at = |path: &str| Value::Object(object_with(path, 1.5).unwrap());
-        assert_eq!(at("temp"), serde_json::json!({ "temp": 1.5 }));
-        assert_eq!(at("a.b.c"), serde_json::json!({ "a": { "b": { "c": 1.5 } } }));
-        assert_eq!(at("ch[1].t"), serde_json::json!({ "ch": [null, { "t": 1.5 }] }));
+    fn the_profiles_make_of_every_field_what_the_simulator_means_by_it() {
+        let catalogue = Catalogue::built_in().unwrap();
+        let fleet = Fleet::generate(FleetOptions { seed: 3, devices: 300, ..FleetOptions::default() });
+        let (mut properties, mut differences) = (BTreeSet::new(), BTreeSet::new());
+        for history in device_histories(&fleet) {
+            let device = &fleet.devices[history.device];
+            let profile = catalogue.profile(device.device_type.spec().profile).unwrap();
+            for column in &history.columns {
+                let (path, property) = (column.field.path, column.field.property);
+                let meanings: Vec<_> = profile.columns(path).collect();
+                if meanings.iter().all(|meaning| meaning.property().code != property) {
+                    differences.insert(format!("{}: {path} is no {property}", profile.name));
+                }
+                for meaning in meanings {
+                    if !matches!(meaning.result(&Value::from(column.values[0]), &tags_of(device)), Ok(Some(_))) {
+                        differences.insert(format!("{}: no {} from {path}", profile.name, meaning.property().code));
+                    }
+                    properties.insert(meaning.property().code.clone());
+                }
+            }
+        }
+        assert_eq!(differences, BTreeSet::new());
+        for derived in ["water_level", "fill_level"] {
+            assert!(properties.contains(derived), "{derived}");
+        }
+    }
+
+    fn device_histories(fleet: &Fleet) -> impl Iterator<Item = DeviceHistory> {
+        let noon = 1_772_366_400_000_000;
+        (0..fleet.devices.len()).filter_map(move |device| device_history(fleet, device, HistoryOptions::hourly(noon, noon + DAY_US)))
     }
 
     #[test]

@@ -51,7 +51,7 @@ impl Anchor {
             Self::Fixed(value) => return Ok(Some(*value)),
             Self::Tag { name, default } => (name, default),
         };
-        let Some(text) = tags.get(name) else { return Ok(*default) };
+        let Some(text) = find(tags, name) else { return Ok(*default) };
         let unreadable = || format!("the tag `{name}` = {:?} is not a number with a unit such as \"1.2 {unit}\"", shorten(text));
         match number::parse(text) {
             TextNumber::Number { value, alternative: None, label: "" } if *unit == Unit::ONE => Ok(Some(value)),
@@ -62,6 +62,18 @@ impl Anchor {
             _ => Err(unreadable()),
         }
     }
+}
+
+/// The tag of that name. The Things Stack takes only small letters, digits and hyphens in the names of its attributes, so
+/// `sensor_height` is `sensor-height` there.
+fn find<'t>(tags: &'t BTreeMap<String, String>, name: &str) -> Option<&'t str> {
+    let is_same = |key: &str| key.len() == name.len() && key.bytes().zip(name.bytes()).all(|(one, other)| plain(one) == plain(other));
+    let plain_found = || tags.iter().find(|(key, _)| is_same(key)).map(|(_, text)| text);
+    tags.get(name).or_else(plain_found).map(String::as_str)
+}
+
+fn plain(byte: u8) -> u8 {
+    if byte == b'-' { b'_' } else { byte.to_ascii_lowercase() }
 }
 
 #[cfg(test)]
@@ -87,6 +99,15 @@ mod tests {
         assert_eq!(change(1.0, 0.0, Some(tag("depth", None)), Some(Anchor::Fixed(0.0)), 300.0), Ok(Some(75.0)), "percent");
         assert_eq!(change(1.0, 0.0, Some(tag("none", Some(600.0))), Some(Anchor::Fixed(0.0)), 300.0), Ok(Some(50.0)), "the default");
         assert_eq!(change(1.0, 0.0, Some(tag("none", None)), None, 300.0), Ok(None), "no tag, no reading");
+    }
+
+    #[test]
+    fn a_tag_is_found_in_the_spelling_of_any_network_server() {
+        for key in ["sensor_height", "sensor-height", "Sensor_Height"] {
+            let tags = [(key.to_owned(), "4.2 m".to_owned()), ("sensor".to_owned(), "9 m".to_owned())].into_iter().collect();
+            assert_eq!(find(&tags, "sensor_height"), Some("4.2 m"), "{key}");
+        }
+        assert_eq!(find(&BTreeMap::from([("sensor_heights".to_owned(), "4.2 m".to_owned())]), "sensor_height"), None);
     }
 
     #[test]

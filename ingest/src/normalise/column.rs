@@ -6,22 +6,33 @@ use serde_json::Value;
 use stadtwarte_model::{Quality, ResultValue};
 
 use super::field::Field;
+use super::path::Target;
 use super::profile::Profile;
 use super::property::PropertyDefinition;
 use super::quantity::Outcome;
 use super::raw::Raw;
 
 /// A listed field of a profile, for raw values that come one by one.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Column<'p> {
     field: &'p Field,
+    channel: Option<String>,
 }
 
 impl Profile {
-    /// The fields listed at `path`, spelled as in the profile; a path without `*`. What they make of a raw value is exactly what
-    /// [`normalise`](super::normalise) makes of it in an object, so that imported history and live data share their datastreams.
+    /// The fields listed for the value at `path` of a decoded object, in the order of the profile. What they make of a raw value is
+    /// exactly what [`normalise`](super::normalise) makes of it in an object, so that imported history and live data share their
+    /// datastreams.
     pub fn columns(&self, path: &str) -> impl Iterator<Item = Column<'_>> {
-        self.fields.iter().filter(move |field| field.path == path && !path.contains('*')).map(|field| Column { field })
+        let (targets, stars) = self.tree.find(path).unwrap_or_default();
+        let fields = targets.iter().filter_map(|target| match target {
+            Target::Field(index) => self.fields.get(*index),
+            Target::Latitude | Target::Longitude | Target::Height | Target::Ignored => None,
+        });
+        fields.map(move |field| {
+            let stars: Vec<&str> = stars.iter().map(String::as_str).collect();
+            Column { field, channel: field.channel(&stars) }
+        })
     }
 }
 
@@ -34,8 +45,8 @@ impl<'p> Column<'p> {
 
     /// The channel of its readings.
     #[must_use]
-    pub fn channel(&self) -> Option<String> {
-        self.field.channel(&[])
+    pub fn channel(&self) -> Option<&str> {
+        self.channel.as_deref()
     }
 
     /// The result for a raw value and what is known against it, given the tags of the device; `None` where there is no value.
@@ -63,10 +74,13 @@ mod tests {
         let tags = [("container_depth".to_owned(), "1.2 m".to_owned())].into_iter().collect();
         let found: Vec<_> = container
             .columns("distance")
-            .map(|column| (column.property().code.as_str(), column.channel(), column.result(&Value::from(300), &tags).unwrap().unwrap().0))
+            .map(|column| (column.property().code.as_str(), column.result(&Value::from(300), &tags).unwrap().unwrap().0))
             .collect();
-        assert_eq!(found, [("fill_level", None, ResultValue::Number(75.0)), ("distance", None, ResultValue::Number(0.3))]);
+        assert_eq!(found, [("fill_level", ResultValue::Number(75.0)), ("distance", ResultValue::Number(0.3))]);
         assert_eq!(container.columns("distanc").count(), 0);
+        let counter = catalogue.profile("Milesight VS133").unwrap();
+        let lines: Vec<_> = counter.columns("line_2_total_in").map(|column| column.channel().map(str::to_owned)).collect();
+        assert_eq!(lines, [Some("line_2".to_owned())]);
         let column = container.columns("temperature").next().unwrap();
         assert_eq!(column.result(&Value::Null, &tags), Ok(None));
         assert!(column.result(&Value::from("warm"), &tags).unwrap_err().contains("\"warm\" is not a number"));

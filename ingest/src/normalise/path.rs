@@ -63,6 +63,18 @@ impl PathTree {
         Ok(&mut self.patterns[index].tree)
     }
 
+    /// The targets at a path without `*`, and what the stars on the way there stood for.
+    pub(super) fn find(&self, path: &str) -> Option<(&[Target], Vec<String>)> {
+        let (mut tree, mut stars) = (self, Vec::new());
+        for name in parse(path).ok()? {
+            let (Name::Bare(name) | Name::Quoted(name)) = name;
+            let (below, star) = tree.child(&name)?;
+            stars.extend(star.map(str::to_owned));
+            tree = below;
+        }
+        Some((&tree.targets, stars))
+    }
+
     /// Whether no path goes on from here.
     pub(super) fn is_leaf(&self) -> bool {
         self.named.is_empty() && self.patterns.is_empty()
@@ -127,34 +139,23 @@ fn indexes<'p>(mut rest: &'p str, names: &mut Vec<Name>) -> Option<&'p str> {
 mod tests {
     use super::*;
 
-    fn find(tree: &PathTree, names: &[&str]) -> Option<(Vec<Target>, Vec<String>)> {
-        let mut stars = Vec::new();
-        let mut tree = tree;
-        for name in names {
-            let (child, star) = tree.child(name)?;
-            stars.extend(star.map(str::to_owned));
-            tree = child;
-        }
-        Some((tree.targets.clone(), stars))
-    }
-
     #[test]
     fn ok_paths_lead_to_their_targets() {
-        for (path, names, star) in [
-            ("temperature", &["temperature"][..], None),
-            ("air.temperature", &["air", "temperature"], None),
-            ("sensors[0].temp", &["sensors", "0", "temp"], None),
-            ("sensors.0.temp", &["sensors", "0", "temp"], None),
-            ("a[0][1]", &["a", "0", "1"], None),
-            ("data.\"PM2.5\"", &["data", "PM2.5"], None),
-            ("line_*_total_in", &["line_2_total_in"], Some("2")),
-            ("sensors[*].temp", &["sensors", "7", "temp"], Some("7")),
+        for (path, place, star) in [
+            ("temperature", "temperature", None),
+            ("air.temperature", "air.temperature", None),
+            ("sensors[0].temp", "sensors.0.temp", None),
+            ("sensors.0.temp", "sensors[0].temp", None),
+            ("a[0][1]", "a.0.1", None),
+            ("data.\"PM2.5\"", "data.\"PM2.5\"", None),
+            ("line_*_total_in", "line_2_total_in", Some("2")),
+            ("sensors[*].temp", "sensors[7].temp", Some("7")),
         ] {
             let mut tree = PathTree::default();
             tree.insert(path, Target::Field(3)).unwrap();
             let stars: Vec<String> = star.into_iter().map(str::to_owned).collect();
-            assert_eq!(find(&tree, names), Some((vec![Target::Field(3)], stars)), "{path}");
-            assert_eq!(find(&tree, &["other"]), None);
+            assert_eq!(tree.find(place), Some((&[Target::Field(3)][..], stars)), "{path}");
+            assert_eq!(tree.find("other"), None);
         }
     }
 
@@ -163,8 +164,8 @@ mod tests {
         let mut tree = PathTree::default();
         tree.insert("temp_*", Target::Field(0)).unwrap();
         tree.insert("temp_max", Target::Ignored).unwrap();
-        assert_eq!(find(&tree, &["temp_max"]).unwrap().0, [Target::Ignored]);
-        assert_eq!(find(&tree, &["temp_1"]).unwrap().0, [Target::Field(0)]);
+        assert_eq!(tree.find("temp_max").unwrap().0, [Target::Ignored]);
+        assert_eq!(tree.find("temp_1").unwrap().0, [Target::Field(0)]);
     }
 
     #[test]

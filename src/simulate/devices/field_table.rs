@@ -12,7 +12,7 @@ pub fn field_table(world: &World) -> String {
     let mut text = String::from(
         "# Device types of the simulator\n\n\
         An empty property means: nothing a town observes, do not map. Bridge gauges carry their height above the zero of the river gauge\n\
-        in the tag `mount_height_m`. Types with several fPorts send different messages in turns; a field is missing where another\n\
+        in the tag `sensor_height`, waste containers their depth in `container_depth`. Types with several fPorts send different messages in turns; a field is missing where another\n\
         message carries it.\n",
     );
     for &device_type in DeviceType::ALL {

@@ -50,7 +50,7 @@ impl Payload for MilesightWts506 {
             Field::number("pressure", "air_pressure", "hPa", "Air pressure at the station"),
             Field::number("wind_speed", "wind_speed", "m/s", "Wind speed"),
             Field::number("rainfall_total", "precipitation_total", "mm", "Rain since installation (counter)"),
-            Field::number("rainfall_counter", "precipitation_frame", "1", "Frame number of the rain total, 0 to 255; no quantity"),
+            Field::number("rainfall_counter", "", "1", "Frame number of the rain total, 0 to 255; no quantity"),
             Field::number("battery", "battery_level", "%", "Battery level"),
         ],
     };

@@ -110,6 +110,7 @@ fn a_things_stack_uplink_looks_like_the_golden_sample() {
     assert_eq!(keys(&up), ["correlation_ids", "end_device_ids", "received_at", "uplink_message"]);
     let message = &up["uplink_message"];
     let members = [
+        "attributes",
         "consumed_airtime",
         "decoded_payload",
         "f_port",
@@ -123,6 +124,8 @@ fn a_things_stack_uplink_looks_like_the_golden_sample() {
         "version_ids",
     ];
     assert_eq!(keys(message), members, "f_cnt 0 and unconfirmed are left out");
+    let bin = self::device(Network::Tts, DeviceType::MilesightEm400Mud);
+    assert_eq!(render(bin, 1, &[])["uplink_message"]["attributes"]["container-depth"], json!("1200 mm"));
     assert_eq!(render(device, 7, &[])["uplink_message"]["f_cnt"], json!(7));
     let ids = &up["end_device_ids"];
     assert_eq!(ids["dev_eui"], json!(ids["dev_eui"].as_str().unwrap().to_uppercase()));

@@ -30,7 +30,7 @@ pub struct Text {
 }
 
 impl Text {
-    /// Renders topic, identifiers, position and version.
+    /// Renders topic, identifiers, position, version and attributes.
     #[must_use]
     pub fn new(device: &Device) -> Self {
         let spec = device.device_type.spec();
@@ -64,7 +64,7 @@ fn ids(device: &Device, application: &str) -> String {
     json.into_text()
 }
 
-/// Position of the device, version and network identifiers. Members only.
+/// Position of the device, version and network identifiers, attributes (in uplinks since 3.34). Members only.
 fn tail(device: &Device) -> String {
     let spec = device.device_type.spec();
     let mut json = JsonWriter::default();
@@ -88,6 +88,13 @@ fn tail(device: &Device) -> String {
     json.end_object();
     json.key("network_ids");
     json.raw(r#"{"net_id":"000013","ns_id":"EC656E0000000181","tenant_id":"seedorf","cluster_id":"eu1","cluster_address":"eu1.cloud.thethings.network"}"#);
+    json.key("attributes");
+    json.begin_object();
+    for (name, value) in &device.tags {
+        // Attribute names take small letters, digits and hyphens only.
+        json.text_member(&name.replace('_', "-"), value);
+    }
+    json.end_object();
     json.into_text()
 }
 

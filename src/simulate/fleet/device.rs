@@ -8,7 +8,7 @@ use crate::simulate::devices::{Category, DeviceType};
 use crate::simulate::geo::Point;
 use crate::simulate::numeric::{len_u64, low_u32};
 use crate::simulate::random::{hash, unit};
-use crate::simulate::world::{Place, Site};
+use crate::simulate::world::{CONTAINER_DEPTH_MM, Place, Site};
 
 /// The network server a device is registered with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -34,7 +34,8 @@ pub struct Device {
     pub name: String,
     /// Identifier in The Things Stack, made from the name.
     pub device_id: String,
-    /// Tags as an operator sets them: `site`, `district`, `street`, `kind`, `lat`, `lon`, for bridge gauges `mount_height_m`.
+    /// Tags as an operator sets them: `site`, `district`, `street`, `kind`, `lat`, `lon`; for bridge gauges `sensor_height`, for waste
+    /// containers `container_depth`, with their units.
     pub tags: Vec<(&'static str, String)>,
     /// Place in the plan of the town, metres from the market.
     pub point: Point,
@@ -117,8 +118,10 @@ fn tags(device_type: DeviceType, spot: &Spot, city: &City, site: &Site) -> Vec<(
     ];
     tags.extend(city.district_at(spot.point).map(|district| ("district", district.name.to_owned())));
     tags.extend(spot.street.clone().map(|street| ("street", street)));
-    if site.height_m > 0.0 {
-        tags.push(("mount_height_m", format!("{:.2}", site.height_m)));
+    match device_type {
+        DeviceType::DecentlabDlMbx => tags.push(("sensor_height", format!("{:.2} m", site.height_m))),
+        DeviceType::MilesightEm400Mud => tags.push(("container_depth", format!("{CONTAINER_DEPTH_MM} mm"))),
+        _ => {}
     }
     tags
 }

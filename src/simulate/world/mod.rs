@@ -25,6 +25,7 @@ mod sun;
 pub(crate) mod testing;
 mod water;
 
+pub use bins::CONTAINER_DEPTH_MM;
 pub use climate::Weather;
 pub use site::{Place, Site};
 
