@@ -64,7 +64,11 @@ impl Platform {
         let shutdown = CancellationToken::new();
         let catalogue = catalogue(settings)?;
         // Doors are bound before anything is opened: an occupied port must not cost a recovery.
-        let http = TcpListener::bind(settings.http.listen).await.with_context(|| format!("http.listen: {}", settings.http.listen))?;
+        let http = bind("http.listen", settings.http.listen).await?;
+        let mqtt = match settings.mqtt.listen {
+            Some(address) => Some(bind("mqtt.listen", address).await?),
+            None => None,
+        };
         let store = Store::open(DataFolder::new(&settings.data.dir), store_options(settings), Arc::clone(&clock)).await?;
         let ingest_metrics = Arc::new(IngestMetrics::default());
         let mqtt_metrics = Arc::new(MqttMetrics::default());
@@ -79,8 +83,8 @@ impl Platform {
 
         let server = mqtt_server(settings, &store, &pipeline, &clock, &mqtt_metrics)?;
         let mut doors = Doors { http: http.local_addr()?, mqtt: None };
-        if settings.mqtt.listen.is_some() {
-            let endpoint = Endpoint::listen(server.clone()).await.context("mqtt.listen")?;
+        if let Some(listener) = mqtt {
+            let endpoint = Endpoint::over(listener, server.clone())?;
             doors.mqtt = Some(endpoint.local_addr());
             tasks.push(tokio::spawn(endpoint.run(shutdown.clone())));
         }
@@ -161,9 +165,13 @@ impl Platform {
     /// Runs until `stop` resolves, then shuts down in order: doors, then the store.
     ///
     /// # Errors
-    /// When the last rows could not be written to files; they are in the log then.
+    /// When the log failed, after which only a new process can store anything; when the last rows could not be written to files. What was
+    /// acknowledged is in the log then.
     pub async fn run_until(self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
-        stop.await;
+        let log_failed = tokio::select! {
+            () = stop => false,
+            () = self.store.failed() => true,
+        };
         tracing::info!("shutting down");
         self.shutdown.cancel();
         for broker in self.brokers {
@@ -173,8 +181,16 @@ impl Platform {
             // A task that panicked has reported it; the others still get their orderly end.
             let _ = task.await;
         }
-        self.store.shut_down().await.map_err(|error| anyhow!(error).context("the last rows stay in the log"))
+        let closed = self.store.shut_down().await.map_err(|error| anyhow!(error).context("the last rows stay in the log"));
+        if log_failed {
+            return Err(anyhow!("the write-ahead log failed; what was acknowledged is safe, and a new start goes on from there"));
+        }
+        closed
     }
+}
+
+async fn bind(key: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("{key}: {address}"))
 }
 
 /// Everything that can be checked without opening a door or a folder.
@@ -254,7 +270,9 @@ fn endpoint_options(settings: &Settings) -> EndpointOptions {
         address: mqtt.listen.unwrap_or(defaults.address),
         max_connections: mqtt.max_connections,
         max_in_flight: mqtt.max_in_flight,
+        max_total_in_flight_bytes: mqtt.max_in_flight_bytes,
         max_packet_bytes: mqtt.max_packet_bytes,
+        max_in_flight_bytes: defaults.max_in_flight_bytes.min(mqtt.max_in_flight_bytes),
         drain_timeout: Duration::from_secs(mqtt.drain_timeout_s),
         ..defaults
     }
@@ -276,16 +294,8 @@ fn mqtt_server(
 fn broker_options(broker: &Broker) -> anyhow::Result<BrokerOptions> {
     let named = |key: &str| format!("broker {}: {key}", broker.name);
     let mut options = BrokerOptions::new(&broker.name, &broker.url, &broker.client_id, &broker.topics);
-    options.protocol = match broker.protocol {
-        3 => Protocol::V3,
-        5 => Protocol::V5,
-        other => return Err(anyhow!("{} must be 3 or 5, not {other}", named("protocol"))),
-    };
-    options.qos = match broker.qos {
-        0 => SubscribeQos::AtMostOnce,
-        1 => SubscribeQos::AtLeastOnce,
-        other => return Err(anyhow!("{} must be 0 or 1, not {other}", named("qos"))),
-    };
+    options.protocol = if broker.protocol == 3 { Protocol::V3 } else { Protocol::V5 };
+    options.qos = if broker.qos == 0 { SubscribeQos::AtMostOnce } else { SubscribeQos::AtLeastOnce };
     options.username = Some(broker.username.clone()).filter(|username| !username.is_empty());
     if !broker.password_file.as_os_str().is_empty() {
         let password = std::fs::read_to_string(&broker.password_file)

@@ -1,5 +1,6 @@
 //! Settings: built-in defaults, then the file, then the environment, then flags. Mistakes are named with key and line, all at once.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -7,6 +8,8 @@ use serde::Deserialize;
 use stadtwarte_ingest::dialect::Dialect;
 use stadtwarte_model::Visibility;
 use toml::{Table, Value};
+
+mod bounds;
 
 /// The documented defaults; also what the program runs with when there is no file.
 const DEFAULTS: &str = include_str!("../config/default.toml");
@@ -67,6 +70,7 @@ pub struct Mqtt {
     pub anonymous_loopback: bool,
     pub max_connections: usize,
     pub max_in_flight: u16,
+    pub max_in_flight_bytes: usize,
     pub max_packet_bytes: u32,
     pub drain_timeout_s: u64,
 }
@@ -77,7 +81,7 @@ pub struct Mqtt {
 pub struct Broker {
     pub name: String,
     pub url: String,
-    #[serde(default = "mqtt_5")]
+    #[serde(default = "mqtt_5", deserialize_with = "protocol")]
     pub protocol: u8,
     pub client_id: String,
     #[serde(default)]
@@ -120,6 +124,8 @@ pub struct Ingest {
     pub provision: bool,
     pub visibility: Visibility,
     pub profiles_dir: PathBuf,
+    pub max_devices: usize,
+    pub max_datastreams_per_device: usize,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -128,6 +134,7 @@ pub struct Ingest {
 pub struct Store {
     pub flush_interval_s: u64,
     pub flush_rows: usize,
+    pub flush_bytes: usize,
     pub queue_entries: usize,
     pub max_segment_bytes: u64,
     pub changes_rows: usize,
@@ -153,6 +160,7 @@ pub struct Query {
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "see Settings")]
 pub struct Log {
+    #[serde(deserialize_with = "level")]
     pub level: String,
     pub format: LogFormat,
 }
@@ -176,6 +184,19 @@ fn center<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<[f
     }
 }
 
+fn protocol<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
+    match u8::deserialize(deserializer)? {
+        known @ (3 | 5) => Ok(known),
+        other => Err(serde::de::Error::custom(format!("must be 3 (for 3.1.1) or 5, not {other}"))),
+    }
+}
+
+fn level<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let read = tracing_subscriber::EnvFilter::try_new(&text);
+    read.map(|_| text).map_err(|error| serde::de::Error::custom(format!("{error}; try `info`, or `warn,stadtwarte_ingest=debug`")))
+}
+
 fn address_or_none<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<SocketAddr>, D::Error> {
     let text = String::deserialize(deserializer)?;
     if text.is_empty() { Ok(None) } else { text.parse().map(Some).map_err(serde::de::Error::custom) }
@@ -197,11 +218,17 @@ pub enum SettingsError {
     Mistakes(Vec<String>),
 }
 
-/// Where a value came from, for messages.
+/// Where values came from, for messages.
 struct Origin<'a> {
+    /// Name and text of the file.
     name: String,
     text: &'a str,
+    /// What the environment set.
+    variables: BTreeMap<Vec<String>, String>,
 }
+
+/// Something wrong with the value at a path.
+type Mistake = (Vec<String>, String);
 
 impl Settings {
     /// The settings for this process. `file` is the one named on the command line; without it `./stadtwarte.toml` is used where it exists.
@@ -216,44 +243,102 @@ impl Settings {
             None => String::new(),
         };
         let name = path.map_or_else(String::new, |path| path.display().to_string());
-        Self::from_parts(&Origin { name, text: &text }, environment)
+        Self::from_parts(name, &text, environment)
     }
 
-    fn from_parts(origin: &Origin<'_>, environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, SettingsError> {
-        let mut file: Table =
-            origin.text.parse().map_err(|error: toml::de::Error| SettingsError::Mistakes(vec![syntax_error(origin, &error)]))?;
+    fn from_parts(name: String, text: &str, environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, SettingsError> {
+        let mut origin = Origin { name, text, variables: BTreeMap::new() };
+        let mut table: Table = text.parse().map_err(|error: toml::de::Error| SettingsError::Mistakes(vec![syntax_error(&origin, &error)]))?;
         let mut mistakes = Vec::new();
-        // One mistake at a time is found; it is taken out and the rest is looked at again.
-        while let Err((path, message)) = parse(&file) {
-            mistakes.push(format!("{}: {message}", place(origin, &path)));
-            if !remove(&mut file, &path) {
-                break;
-            }
-        }
-        for (key, value) in environment {
-            if let Some(key) = key.strip_prefix(ENVIRONMENT).filter(|key| key.contains("__")) {
-                let mut with = file.clone();
-                set(&mut with, key, &value);
-                match parse(&with) {
-                    Ok(_) => file = with,
-                    Err((_, message)) => mistakes.push(format!("{ENVIRONMENT}{key}: {message}")),
+        let variables: BTreeMap<String, String> = environment.into_iter().collect();
+        for (variable, value) in variables {
+            let Some(key) = variable.strip_prefix(ENVIRONMENT).filter(|key| key.contains("__")) else { continue };
+            match set(&mut table, key, &value) {
+                Some(path) => {
+                    origin.variables.insert(path, variable);
                 }
+                None => mistakes.push((Vec::new(), format!("{variable}: there is no such setting"))),
             }
         }
-        match parse(&file) {
-            Ok(settings) if mistakes.is_empty() => Ok(settings),
-            _ => Err(SettingsError::Mistakes(mistakes)),
+        let brokers = brokers(&mut table, &mut mistakes);
+        let settings = read(table, &mut mistakes);
+        match settings.filter(|_| mistakes.is_empty()) {
+            Some(settings) => Ok(Self { broker: brokers, ..settings }),
+            None => Err(SettingsError::Mistakes(mistakes.iter().map(|mistake| origin.message(mistake)).collect())),
         }
     }
 }
 
-/// The settings of the defaults overlaid by `file`; an error carries the path of the offending key.
-fn parse(file: &Table) -> Result<Settings, (Vec<String>, String)> {
-    let mut merged: Table = DEFAULTS.parse().map_err(|error: toml::de::Error| (Vec::new(), error.to_string()))?;
-    overlay(&mut merged, file);
-    serde_path_to_error::deserialize(Value::Table(merged)).map_err(|error| {
+/// All but the brokers: the defaults overlaid by `table`.
+fn read(mut table: Table, mistakes: &mut Vec<Mistake>) -> Option<Settings> {
+    loop {
+        let mut merged: Table = match DEFAULTS.parse() {
+            Ok(defaults) => defaults,
+            Err(error) => {
+                mistakes.push((Vec::new(), format!("the built-in defaults: {error}")));
+                return None;
+            }
+        };
+        overlay(&mut merged, &table);
+        // One mistake at a time is found; it is taken out and the rest is looked at again.
+        let (path, message) = match deserialize(&Value::Table(merged)) {
+            Ok(settings) => return Some(settings),
+            Err(mistake) => mistake,
+        };
+        let is_out = remove(&mut table, &path);
+        mistakes.push((path, message));
+        if !is_out {
+            return None;
+        }
+    }
+}
+
+/// Takes the brokers out of `table`, each read by itself.
+fn brokers(table: &mut Table, mistakes: &mut Vec<Mistake>) -> Vec<Broker> {
+    let list = match table.remove("broker") {
+        None => return Vec::new(),
+        Some(Value::Array(list)) => list,
+        Some(_) => {
+            mistakes.push((vec!["broker".to_owned()], "write [[broker]], once for each".to_owned()));
+            return Vec::new();
+        }
+    };
+    let mut brokers: Vec<Broker> = Vec::new();
+    for (index, mut value) in list.into_iter().enumerate() {
+        let here = |path: Vec<String>| ["broker".to_owned(), index.to_string()].into_iter().chain(path).collect::<Vec<_>>();
+        let mut taken_out = Vec::new();
+        loop {
+            let (path, message) = match deserialize::<Broker>(&value) {
+                Ok(broker) => {
+                    let same = |other: &Broker| (other.name == broker.name).then_some("name");
+                    let same_session = |other: &Broker| (other.url == broker.url && other.client_id == broker.client_id).then_some("client_id");
+                    if let Some(key) = brokers.iter().find_map(|other| same(other).or_else(|| same_session(other))) {
+                        mistakes.push((here(vec![key.to_owned()]), "another broker has the same".to_owned()));
+                    }
+                    brokers.push(broker);
+                    break;
+                }
+                Err(mistake) => mistake,
+            };
+            let is_out = value.as_table_mut().is_some_and(|table| remove(table, &path));
+            // What was wrong and is out now is not missing, too.
+            if !taken_out.contains(&message) {
+                taken_out.extend(path.last().map(|key| format!("missing field `{key}`")));
+                mistakes.push((here(path), message));
+            }
+            if !is_out {
+                break;
+            }
+        }
+    }
+    brokers
+}
+
+/// Reads a value within the bounds of its numbers; an error carries the path of the offending key.
+fn deserialize<T: serde::de::DeserializeOwned>(value: &Value) -> Result<T, Mistake> {
+    let read = serde_path_to_error::deserialize(value.clone()).map_err(|error| {
         let message = error.inner().message().to_owned();
-        let mut path: Vec<String> = error.path().iter().map(ToString::to_string).collect();
+        let mut path: Vec<String> = error.path().iter().map(segment).collect();
         // For an unknown key, the path ends at its table and the message names the key.
         if let Some(unknown) = message.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next())
             && path.last().is_none_or(|last| last != unknown)
@@ -261,7 +346,18 @@ fn parse(file: &Table) -> Result<Settings, (Vec<String>, String)> {
             path.push(unknown.to_owned());
         }
         (path, message)
-    })
+    })?;
+    match bounds::broken(value) {
+        Some((path, message)) => Err((path.split('.').map(str::to_owned).collect(), message)),
+        None => Ok(read),
+    }
+}
+
+fn segment(segment: &serde_path_to_error::Segment) -> String {
+    match segment {
+        serde_path_to_error::Segment::Seq { index } => index.to_string(),
+        other => other.to_string(),
+    }
 }
 
 fn overlay(base: &mut Table, over: &Table) {
@@ -287,19 +383,31 @@ fn remove(table: &mut Table, path: &[String]) -> bool {
     }
 }
 
-/// `HTTP__LISTEN` sets `http.listen`. The value is TOML where it is, else a text.
-fn set(table: &mut Table, key: &str, value: &str) {
-    let lower = key.to_ascii_lowercase();
-    let mut parts = lower.split("__").map(str::to_owned).collect::<Vec<_>>();
-    let Some(last) = parts.pop() else { return };
+/// `HTTP__LISTEN` sets `http.listen`, `BROKER__0__URL` the `url` of the first broker. The value is TOML where it is, else a text.
+/// Returns the path that was set; `None` when nothing can be there.
+fn set(table: &mut Table, key: &str, value: &str) -> Option<Vec<String>> {
+    let path: Vec<String> = key.to_ascii_lowercase().split("__").map(str::to_owned).collect();
+    let (last, above) = path.split_last()?;
     let literal = format!("value = {value}").parse::<Table>().ok().and_then(|mut table| table.remove("value"));
     let mut inner = table;
-    for part in parts {
-        let next = inner.entry(part).or_insert_with(|| Value::Table(Table::new()));
-        let Value::Table(next) = next else { return };
-        inner = next;
+    let mut above = above.iter().peekable();
+    while let Some(part) = above.next() {
+        let index = above.peek().and_then(|next| next.parse::<usize>().ok());
+        let new = if index.is_some() { Value::Array(Vec::new()) } else { Value::Table(Table::new()) };
+        inner = match (inner.entry(part.as_str()).or_insert(new), index) {
+            (Value::Table(table), None) => table,
+            (Value::Array(list), Some(index)) if index <= list.len() => {
+                above.next();
+                if index == list.len() {
+                    list.push(Value::Table(Table::new()));
+                }
+                list[index].as_table_mut()?
+            }
+            _ => return None,
+        };
     }
-    inner.insert(last, literal.unwrap_or_else(|| Value::String(value.to_owned())));
+    inner.insert(last.clone(), literal.unwrap_or_else(|| Value::String(value.to_owned())));
+    Some(path)
 }
 
 fn syntax_error(origin: &Origin<'_>, error: &toml::de::Error) -> String {
@@ -307,12 +415,22 @@ fn syntax_error(origin: &Origin<'_>, error: &toml::de::Error) -> String {
     format!("{}:{line}: {}", origin.name, error.message())
 }
 
-/// `file:line: key`, as far as the key can be found in the file.
-fn place(origin: &Origin<'_>, path: &[String]) -> String {
-    let key = path.join(".");
-    let document = toml_edit::Document::parse(origin.text).ok();
-    let offset = document.as_ref().and_then(|document| offset_of(document.as_item(), path));
-    offset.map_or_else(|| format!("{}: {key}", origin.name), |offset| format!("{}:{}: {key}", origin.name, line_of(origin.text, offset)))
+impl Origin<'_> {
+    /// Where the mistake was made, as exactly as can be told: variable, or file, line and key.
+    fn message(&self, (path, message): &Mistake) -> String {
+        if path.is_empty() {
+            return message.clone();
+        }
+        if let Some((_, variable)) = self.variables.iter().find(|(set, _)| set.starts_with(path) || path.starts_with(set)) {
+            return format!("{variable}: {message}");
+        }
+        let key = path.join(".");
+        let document = toml_edit::Document::parse(self.text).ok();
+        match document.as_ref().and_then(|document| offset_of(document.as_item(), path)) {
+            Some(offset) => format!("{}:{}: {key}: {message}", self.name, line_of(self.text, offset)),
+            None => format!("{}: {key}: {message}", self.name),
+        }
+    }
 }
 
 /// Where the key at the end of `path`, or the deepest one that is there, begins.
@@ -336,7 +454,7 @@ mod tests {
 
     fn load(text: &str, environment: &[(&str, &str)]) -> Result<Settings, Vec<String>> {
         let environment = environment.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
-        Settings::from_parts(&Origin { name: "town.toml".into(), text }, environment).map_err(|error| match error {
+        Settings::from_parts("town.toml".to_owned(), text, environment).map_err(|error| match error {
             SettingsError::Mistakes(mistakes) => mistakes,
             SettingsError::Unreadable { .. } => unreachable!("nothing is read"),
         })
@@ -383,5 +501,85 @@ mod tests {
         let mistakes = load("", &[("STADTWARTE_QUERY__CONCURRENT", "many")]).unwrap_err();
         assert!(mistakes[0].starts_with("STADTWARTE_QUERY__CONCURRENT: "), "{mistakes:?}");
         assert!(load("", &[("STADTWARTE_QUERY__NO_SUCH", "1")]).is_err());
+        let environment = [
+            ("STADTWARTE_BROKER__0__NAME", "ttn"),
+            ("STADTWARTE_BROKER__0__URL", "mqtts://eu1.example:8883"),
+            ("STADTWARTE_BROKER__0__CLIENT_ID", "warte"),
+            ("STADTWARTE_BROKER__0__TOPICS", "[\"v3/#\"]"),
+        ];
+        assert_eq!(load("", &environment).unwrap().broker[0].topics, ["v3/#"]);
+        assert_eq!(load("", &[("STADTWARTE_BROKER__7__URL", "x")]).unwrap_err(), ["STADTWARTE_BROKER__7__URL: there is no such setting"]);
+        let both = load("[http]\nlisten = \"nowhere\"", &[("STADTWARTE_HTTP__LISTEN", "127.0.0.1:0")]);
+        assert_eq!(both.unwrap().http.listen.port(), 0, "what the environment replaces need not be right");
+    }
+
+    #[test]
+    fn mistakes_of_brokers_are_named_with_their_lines() {
+        let text = r#"[[broker]]
+name = "one"
+url = "mqtt://127.0.0.1"
+client_id = "a"
+topics = "v3/#"
+qos = 2
+
+[[broker]]
+name = "two"
+client_id = "a"
+topics = ["v3/#"]
+keepalive = 5
+
+[[broker]]
+name = "one"
+url = "mqtt://127.0.0.1"
+client_id = "b"
+topics = ["v3/#"]
+keep_alive_s = 1
+
+[[broker]]
+name = "one"
+url = "mqtt://127.0.0.1"
+client_id = "c"
+topics = ["v3/#"]
+
+[[broker]]
+name = "one"
+url = "mqtt://127.0.0.1"
+client_id = "d"
+topics = ["v3/#"]
+
+[[broker]]
+name = "three"
+url = "mqtt://127.0.0.1"
+client_id = "d"
+topics = ["v3/#"]
+"#;
+        let mistakes = load(text, &[]).unwrap_err();
+        let expected = [
+            "town.toml:5: broker.0.topics: ",
+            "town.toml:6: broker.0.qos: must be from 0 to 1, not 2",
+            "town.toml:8: broker.1.url: missing field `url`",
+            "town.toml:12: broker.1.keepalive: unknown field",
+            "town.toml:19: broker.2.keep_alive_s: must be from 5 to 65535, not 1",
+            "town.toml:28: broker.4.name: another broker has the same",
+            "town.toml:36: broker.5.client_id: another broker has the same",
+        ];
+        for place in expected {
+            assert!(mistakes.iter().any(|mistake| mistake.starts_with(place)), "{place} not in {mistakes:#?}");
+        }
+        assert!(load("broker = 3", &[]).unwrap_err()[0].starts_with("town.toml:1: broker: write [[broker]]"));
+    }
+
+    #[test]
+    fn numbers_that_make_no_sense_are_refused() {
+        for (text, expected) in [
+            ("[query]\nmemory_bytes = 0", "town.toml:2: query.memory_bytes: must be from "),
+            ("[query]\nconcurrent = 9223372036854775807", "town.toml:2: query.concurrent: must be from "),
+            ("[query]\nmax_time_s = 9223372036854775807", "town.toml:2: query.max_time_s: must be from "),
+            ("[store]\ndedup_keys = 0", "town.toml:2: store.dedup_keys: must be from "),
+            ("[log]\nlevel = \"loud=very\"", "town.toml:2: log.level: "),
+        ] {
+            let mistakes = load(text, &[]).unwrap_err();
+            assert!(mistakes.len() == 1 && mistakes[0].starts_with(expected), "{mistakes:?}");
+        }
     }
 }

@@ -49,6 +49,12 @@ pub enum Error {
     /// The query engine failed.
     #[error("the query failed")]
     Engine(#[source] Box<DataFusionError>),
+    /// More rows than anybody reads in a drawn table.
+    #[error("more than {rows} rows do not make a readable table; use LIMIT, or another format such as csv")]
+    TooLongForTable {
+        /// The limit.
+        rows: usize,
+    },
     /// Rows could not be turned into the wanted format.
     #[error("the answer could not be written: {0}")]
     Output(String),
@@ -61,7 +67,7 @@ impl Error {
         match self {
             Self::Invalid(_) => ErrorKind::Invalid,
             Self::Refused(_) => ErrorKind::Refused,
-            Self::Timeout { .. } | Self::Memory | Self::TooComplex => ErrorKind::TooExpensive,
+            Self::Timeout { .. } | Self::Memory | Self::TooComplex | Self::TooLongForTable { .. } => ErrorKind::TooExpensive,
             Self::Busy => ErrorKind::Busy,
             Self::Broken | Self::Engine(_) | Self::Output(_) => ErrorKind::Internal,
         }

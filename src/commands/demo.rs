@@ -2,45 +2,42 @@
 
 use std::time::Duration;
 
+use anyhow::Context;
 use clap::Args;
+use tempfile::TempDir;
 
 use super::{Addresses, Common, Failure, Outcome, runtime};
 use crate::demo::{DemoCity, DemoOptions};
 use crate::platform::Platform;
 use crate::settings::Settings;
-use crate::system::{asked_to_stop, init_logging};
+use crate::system::asked_to_stop;
 
 #[derive(Debug, Args)]
 pub(super) struct Demo {
     #[command(flatten)]
     addresses: Addresses,
     /// How many devices the town has.
-    #[arg(long, default_value_t = 1000)]
-    devices: usize,
+    #[arg(long, default_value_t = 1000, value_parser = super::from_one_to(100_000))]
+    devices: u64,
     /// The number that town, devices and values follow from.
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Days of history to begin with; 0 for none.
-    #[arg(long, default_value_t = 365)]
+    #[arg(long, default_value_t = 365, value_parser = clap::value_parser!(u32).range(..=3660))]
     history_days: u32,
     /// Uplinks per second once every device has reported.
-    #[arg(long, default_value_t = 15.0)]
+    #[arg(long, default_value_t = 15.0, value_parser = super::rate)]
     rate: f64,
 }
 
 impl Demo {
     pub fn run(&self, common: &Common) -> Outcome {
-        if !(self.rate > 0.0 && self.rate.is_finite()) {
-            return Err(Failure::Usage(format!("--rate {} must be greater than 0", self.rate)));
-        }
-        let mut settings = common.settings()?;
-        self.addresses.apply(&mut settings);
+        let mut settings = common.server_settings(&self.addresses)?;
         if settings.mqtt.listen.is_none() {
             return Err(Failure::Usage("mqtt.listen: the demo needs the MQTT endpoint".to_owned()));
         }
-        init_logging(&settings.log).map_err(|error| Failure::Usage(error.to_string()))?;
-        let folder = DemoFolder::choose(common, &mut settings)?;
-        let options = DemoOptions { devices: self.devices, seed: self.seed, history_days: self.history_days, rate: self.rate };
+        let folder = choose_folder(common, &mut settings)?;
+        let options = DemoOptions { devices: usize::try_from(self.devices).unwrap_or(usize::MAX), seed: self.seed, history_days: self.history_days, rate: self.rate };
         let city = DemoCity::new(options);
         city.name().clone_into(&mut settings.town.name);
         settings.town.title = String::from("Demo");
@@ -58,15 +55,23 @@ impl Demo {
             tell(&platform);
         }
         let bar = super::simulate::progress_bar(common, None);
-        let running =
+        let mut running =
             tokio::spawn(city.live(platform.store().clone(), platform.catalogue().clone(), platform.doors(), platform.shutdown(), bar));
-        platform.run_until(asked_to_stop()).await?;
+        let mut ended = None;
+        let stop = async {
+            tokio::select! {
+                () = asked_to_stop() => {}
+                // A town without a simulator is no demo.
+                outcome = &mut running => ended = Some(outcome),
+            }
+        };
+        platform.run_until(stop).await?;
         // The simulator stops with the platform; a moment is enough for its last words.
-        match tokio::time::timeout(Duration::from_secs(5), running).await {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(panic)) => Err(panic.into()),
-            Err(_) => Ok(()),
-        }
+        let ended = match ended {
+            Some(ended) => ended,
+            None => tokio::time::timeout(Duration::from_secs(5), running).await.unwrap_or(Ok(Ok(()))),
+        };
+        ended?
     }
 }
 
@@ -91,31 +96,17 @@ fn tell(platform: &Platform) {
     eprintln!("History is being imported in the background. Ctrl-C stops it all.");
 }
 
-/// The data folder of a demo: the one named on the command line, which must be empty, or a temporary one that is removed afterwards.
-enum DemoFolder {
-    Named,
-    Temporary(std::path::PathBuf),
-}
-
-impl DemoFolder {
-    fn choose(common: &Common, settings: &mut Settings) -> Result<Self, Failure> {
-        if let Some(named) = &common.data {
-            let is_empty = std::fs::read_dir(named).map_or(true, |mut entries| entries.next().is_none());
-            if !is_empty {
-                return Err(Failure::Usage(format!("{} is not empty: the demo begins on a fresh data folder", named.display())));
-            }
-            return Ok(Self::Named);
+/// The data folder of a demo: the one named on the command line, which must be empty, or a temporary one of this user alone that is
+/// removed afterwards.
+fn choose_folder(common: &Common, settings: &mut Settings) -> Result<Option<TempDir>, Failure> {
+    if let Some(named) = &common.data {
+        let is_empty = std::fs::read_dir(named).map_or(true, |mut entries| entries.next().is_none());
+        if !is_empty {
+            return Err(Failure::Usage(format!("{} is not empty: the demo begins on a fresh data folder", named.display())));
         }
-        let folder = std::env::temp_dir().join(format!("stadtwarte-demo-{}", std::process::id()));
-        settings.data.dir.clone_from(&folder);
-        Ok(Self::Temporary(folder))
+        return Ok(None);
     }
-}
-
-impl Drop for DemoFolder {
-    fn drop(&mut self) {
-        if let Self::Temporary(folder) = self {
-            let _ = std::fs::remove_dir_all(folder);
-        }
-    }
+    let folder = tempfile::Builder::new().prefix("stadtwarte-demo-").tempdir().context("a temporary data folder")?;
+    folder.path().clone_into(&mut settings.data.dir);
+    Ok(Some(folder))
 }

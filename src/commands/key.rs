@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use anyhow::Context;
 use clap::Subcommand;
 use stadtwarte_model::{Clock, Role};
 use stadtwarte_store::{DataFolder, Registry};
@@ -33,7 +34,8 @@ impl Key {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let folder = DataFolder::new(&settings.data.dir);
         // Beside a running server: the registry is a database and takes turns; the server notices within seconds.
-        let registry = Registry::open_beside(&folder).map_err(anyhow::Error::from)?;
+        let registry = Registry::open_beside(&folder)
+            .context("start `stadtwarte up` once, or name its data folder with --data")?;
         let key = registry.write(|registry| registry.create_key(name, *role, clock.now())).map_err(anyhow::Error::from)?;
         println!("{key}");
         if !common.quiet {

@@ -13,7 +13,9 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::platform;
 use crate::settings::{Settings, SettingsError};
+use crate::system::init_logging;
 
 /// An urban data platform in one binary: LoRaWAN uplinks in, SQL, open data and live streams out.
 #[derive(Debug, Parser)]
@@ -119,10 +121,21 @@ pub fn run(cli: &Cli) -> ExitCode {
 impl Common {
     /// The settings, with `--data` applied.
     fn settings(&self) -> Result<Settings, SettingsError> {
-        let mut settings = Settings::load(self.config.as_deref(), std::env::vars())?;
+        // What is not UTF-8 is no setting, or a value that will be named as wrong.
+        let environment = std::env::vars_os().filter_map(|(key, value)| Some((key.into_string().ok()?, value.to_string_lossy().into_owned())));
+        let mut settings = Settings::load(self.config.as_deref(), environment)?;
         if let Some(dir) = &self.data {
             settings.data.dir.clone_from(dir);
         }
+        Ok(settings)
+    }
+
+    /// The settings of a server: as [`Common::settings`], with its addresses, and with every file that they name.
+    fn server_settings(&self, addresses: &Addresses) -> Result<Settings, Failure> {
+        let mut settings = self.settings()?;
+        addresses.apply(&mut settings);
+        platform::check(&settings).map_err(|mistakes| Failure::Usage(mistakes.join("\n")))?;
+        init_logging(&settings.log).map_err(|error| Failure::Usage(error.to_string()))?;
         Ok(settings)
     }
 
@@ -141,6 +154,17 @@ impl Addresses {
             settings.mqtt.listen = Some(mqtt);
         }
     }
+}
+
+/// A number of things, at least one.
+fn from_one_to(most: u64) -> clap::builder::RangedU64ValueParser {
+    clap::value_parser!(u64).range(1..=most)
+}
+
+/// Something per second.
+fn rate(text: &str) -> Result<f64, String> {
+    let rate: f64 = text.parse().map_err(|error| format!("{error}"))?;
+    if rate > 0.0 && rate <= 1e9 { Ok(rate) } else { Err("must be greater than 0 and at most 1e9".to_owned()) }
 }
 
 /// Threads for blocking work: files, registry, Delta log. Each keeps a heap of its own, so tokio's 512 would cost hundreds of megabytes,

@@ -19,13 +19,13 @@ pub(super) struct Simulate {
     #[arg(long, value_name = "mqtt://HOST:PORT")]
     to: Target,
     /// How many devices.
-    #[arg(long, default_value_t = 1000)]
-    devices: usize,
-    /// Uplinks per second, evenly, whatever the acknowledgements do.
-    #[arg(long, default_value_t = 100.0)]
+    #[arg(long, default_value_t = 1000, value_parser = super::from_one_to(1_000_000))]
+    devices: u64,
+    /// Messages per second, evenly, whatever the acknowledgements do.
+    #[arg(long, default_value_t = 100.0, value_parser = super::rate)]
     rate: f64,
-    /// Stop after this many uplinks; without it run until Ctrl-C.
-    #[arg(long)]
+    /// Stop after this many messages: uplinks, and the few joins and status events among them; without it run until Ctrl-C.
+    #[arg(long, value_parser = super::from_one_to(u64::MAX))]
     count: Option<u64>,
     /// The number that town, devices and values follow from.
     #[arg(long, default_value_t = 1)]
@@ -37,8 +37,8 @@ pub(super) struct Simulate {
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(0..=1))]
     qos: u8,
     /// MQTT connections that the devices are divided among.
-    #[arg(long, default_value_t = 2)]
-    connections: usize,
+    #[arg(long, default_value_t = 2, value_parser = super::from_one_to(10_000))]
+    connections: u64,
     /// User name for the server.
     #[arg(long)]
     username: Option<String>,
@@ -83,10 +83,8 @@ pub(super) fn publisher_clock() -> Clock {
 
 impl Simulate {
     pub fn run(&self, common: &Common) -> Outcome {
-        if !(self.rate > 0.0 && self.rate.is_finite()) {
-            return Err(Failure::Usage(format!("--rate {} must be greater than 0", self.rate)));
-        }
-        let fleet = Fleet::generate(FleetOptions { seed: self.seed, devices: self.devices, dialect: self.dialect.into() });
+        let devices = usize::try_from(self.devices).unwrap_or(usize::MAX);
+        let fleet = Fleet::generate(FleetOptions { seed: self.seed, devices, dialect: self.dialect.into() });
         let bar = progress_bar(common, self.count);
         let report =
             runtime()?.block_on(publisher::run(Arc::clone(&fleet), self.options(), |progress| show(&bar, progress), asked_to_stop()));
@@ -108,7 +106,7 @@ impl Simulate {
         options.qos = if self.qos == 1 { Qos::AtLeastOnce } else { Qos::AtMostOnce };
         options.pace = Pace::Rate { per_s: self.rate };
         options.count = self.count;
-        options.connections = self.connections.max(1);
+        options.connections = usize::try_from(self.connections).unwrap_or(1);
         options.credentials = self.username.clone().map(|user| (user, self.password.clone()));
         options.client_id.clone_from(&self.client_id);
         options.acked_log.clone_from(&self.acked_log);

@@ -2,9 +2,9 @@
 
 use clap::Args;
 
-use super::{Addresses, Common, Failure, Outcome, runtime};
+use super::{Addresses, Common, Outcome, runtime};
 use crate::platform::Platform;
-use crate::system::{asked_to_stop, init_logging};
+use crate::system::asked_to_stop;
 
 #[derive(Debug, Args)]
 pub(super) struct Up {
@@ -14,9 +14,7 @@ pub(super) struct Up {
 
 impl Up {
     pub fn run(&self, common: &Common) -> Outcome {
-        let mut settings = common.settings()?;
-        self.addresses.apply(&mut settings);
-        init_logging(&settings.log).map_err(|error| Failure::Usage(error.to_string()))?;
+        let settings = common.server_settings(&self.addresses)?;
         runtime()?.block_on(async {
             let platform = Platform::start(&settings, false).await?;
             platform.announce(self.addresses.ready_file.as_deref())?;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 use indicatif::ProgressBar;
 use stadtwarte_ingest::normalise::Catalogue;
-use stadtwarte_model::Clock as _;
+use stadtwarte_model::{Clock as _, Role};
 use stadtwarte_store::Store;
 use tokio_util::sync::CancellationToken;
 
@@ -86,16 +86,20 @@ impl DemoCity {
     ) -> anyhow::Result<()> {
         let mqtt = doors.mqtt.context("the demo needs the MQTT endpoint")?;
         let target = Target { host: mqtt.ip().to_string(), port: mqtt.port() };
+        // Of its own, because the settings may demand one also from programs on this machine.
+        let key = store.registry().write(|registry| registry.create_key("demo-city", Role::Publisher, SystemClock.now()))?;
         let history = history::import(&self.fleet, self.options.history_days, &store, &catalogue, shutdown.clone(), bar);
-        let (history, simulated) = tokio::join!(history, self.simulate(target, &shutdown));
-        history.context("history")?;
-        simulated
+        let history = async { history.await.context("history") };
+        let simulator = async { self.simulate(target, key, &shutdown).await.context("simulator") };
+        tokio::try_join!(history, simulator)?;
+        Ok(())
     }
 
     /// First every device reports once, within two seconds; then they take turns.
-    async fn simulate(&self, target: Target, shutdown: &CancellationToken) -> anyhow::Result<()> {
+    async fn simulate(&self, target: Target, key: String, shutdown: &CancellationToken) -> anyhow::Result<()> {
         let mut options = Options::new(target, Clock::new(|| SystemClock.now().as_micros()));
         options.client_id = String::from("demo-city");
+        options.credentials = Some((String::from("demo-city"), key));
         options.pace = Pace::Turns { burst: BURST, per_s: self.options.rate };
         publisher::run(Arc::clone(&self.fleet), options, |_| {}, shutdown.clone().cancelled_owned()).await?;
         Ok(())

@@ -43,7 +43,16 @@ pub(crate) struct Committer {
     pub counters: Arc<Counters>,
     pub max_group_entries: usize,
     pub max_segment_bytes: u64,
-    pub poisoned: bool,
+    /// Whether the log takes no more entries until a restart.
+    pub failed: watch::Sender<bool>,
+}
+
+impl Drop for Committer {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.fail();
+        }
+    }
 }
 
 impl Committer {
@@ -75,7 +84,7 @@ impl Committer {
         if group.is_empty() {
             return;
         }
-        if self.poisoned {
+        if self.has_failed() {
             return answer_all(group.into_iter().map(|submission| (submission.answer, Err(AppendError::Poisoned))));
         }
         let first = self.wal.next();
@@ -144,7 +153,7 @@ impl Committer {
         if let Err(error) = published {
             // The records are safe in the log, but this process can no longer show what it stores.
             tracing::error!(%error, "rows could not be made visible; the log takes no more entries until a restart");
-            self.poisoned = true;
+            self.fail();
             return Err(AppendError::Poisoned);
         }
         self.position.send_replace(last);
@@ -161,11 +170,19 @@ impl Committer {
             }
             GroupError::Poisoned(error) => {
                 tracing::error!(%error, path = %self.wal.path().display(), "the log failed to reach the disk; it takes no more entries until a restart");
-                self.counters.log_unavailable.set(1);
-                self.poisoned = true;
+                self.fail();
                 AppendError::Poisoned
             }
         }
+    }
+
+    fn fail(&self) {
+        self.counters.log_unavailable.set(1);
+        self.failed.send_replace(true);
+    }
+
+    fn has_failed(&self) -> bool {
+        *self.failed.borrow()
     }
 
     /// The log could be written; it may not have been before.
@@ -186,7 +203,7 @@ impl Committer {
     }
 
     fn rotate(&mut self) {
-        if self.poisoned {
+        if self.has_failed() {
             return;
         }
         match self.wal.rotate() {
@@ -195,8 +212,7 @@ impl Committer {
             Err(RotateError::Undone(error)) => tracing::warn!(%error, "could not begin a new log segment"),
             Err(RotateError::Poisoned(error)) => {
                 tracing::error!(%error, "a new log segment may not be on disk; the log takes no more entries until a restart");
-                self.counters.log_unavailable.set(1);
-                self.poisoned = true;
+                self.fail();
             }
         }
     }

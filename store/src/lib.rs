@@ -107,6 +107,7 @@ struct Inner {
     queue: Mutex<Option<mpsc::Sender<Command>>>,
     committer: Mutex<Option<JoinHandle<()>>>,
     position: watch::Receiver<LogSequence>,
+    failed: watch::Receiver<bool>,
     tables: tokio::sync::Mutex<Tables>,
     counters: Arc<Counters>,
     clock: Arc<dyn Clock>,
@@ -130,6 +131,7 @@ impl Store {
             wal::Wal::create(&folder.wal(), *blake3::hash(app_id.as_bytes()).as_bytes().first_chunk().unwrap_or(&[0; 16]), recovered.next)?;
         let (queue, commands) = mpsc::channel(options.queue_entries.max(1));
         let (position_sender, position) = watch::channel(recovered.state.position);
+        let (failed_sender, failed) = watch::channel(false);
         let state = Arc::new(RwLock::new(recovered.state));
         let committer = Committer {
             wal,
@@ -139,7 +141,7 @@ impl Store {
             counters: Arc::clone(&counters),
             max_group_entries: options.max_group_entries.max(1),
             max_segment_bytes: options.max_segment_bytes,
-            poisoned: false,
+            failed: failed_sender,
         };
         let spawned = std::thread::Builder::new().name("log".to_owned()).spawn(move || committer.run(commands));
         let committer = spawned.map_err(Error::io(folder.wal()))?;
@@ -152,6 +154,7 @@ impl Store {
             queue: Mutex::new(Some(queue)),
             committer: Mutex::new(Some(committer)),
             position,
+            failed,
             tables: tokio::sync::Mutex::new(recovered.tables),
             counters,
             clock,
@@ -176,6 +179,7 @@ impl Store {
         // Read last, so that it knows every datastream that the rows refer to.
         let registry = Registry::open_read_only(&folder.registry())?;
         let (_, position) = watch::channel(recovered.state.position);
+        let (_, failed) = watch::channel(false);
         let inner = Inner {
             layers: Layers::open(folder.layers())?,
             folder,
@@ -185,6 +189,7 @@ impl Store {
             queue: Mutex::new(None),
             committer: Mutex::new(None),
             position,
+            failed,
             tables: tokio::sync::Mutex::new(recovered.tables),
             counters,
             clock,
@@ -262,6 +267,15 @@ impl Store {
     #[must_use]
     pub fn position(&self) -> watch::Receiver<LogSequence> {
         self.inner.position.clone()
+    }
+
+    /// Resolves when the log takes no more entries until a restart: it failed to reach the disk, or its thread panicked. What was
+    /// acknowledged is safe.
+    pub async fn failed(&self) {
+        if self.inner.failed.clone().wait_for(|failed| *failed).await.is_err() {
+            // The log was closed in order.
+            std::future::pending().await
+        }
     }
 
     /// The registry.

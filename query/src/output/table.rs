@@ -7,10 +7,14 @@ use arrow::util::pretty::pretty_format_batches_with_options;
 use super::{Writer, failed};
 use crate::error::Error;
 
+/// A longer table is nothing to read; and since the widths depend on all rows, all of them are in memory until the end.
+const MAX_ROWS: usize = 100_000;
+
 /// Collects everything, since column widths depend on all rows.
 #[derive(Default)]
 pub(super) struct TableWriter {
     batches: Vec<RecordBatch>,
+    rows: usize,
 }
 
 impl Writer for TableWriter {
@@ -19,6 +23,10 @@ impl Writer for TableWriter {
     }
 
     fn rows(&mut self, batch: &RecordBatch) -> Result<Vec<u8>, Error> {
+        self.rows += batch.num_rows();
+        if self.rows > MAX_ROWS {
+            return Err(Error::TooLongForTable { rows: MAX_ROWS });
+        }
         self.batches.push(batch.clone());
         Ok(Vec::new())
     }

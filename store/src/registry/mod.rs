@@ -59,14 +59,16 @@ impl Registry {
         Self::with(connection, false)
     }
 
-    /// Opens the registry of a data folder, which another process may be using; creates both when they are new.
+    /// Opens the registry of a data folder, which another process may be using.
     ///
     /// Made for short changes such as a new key. The other process sees them with its next [`Registry::refresh`].
     ///
     /// # Errors
-    /// `Registry` or `Io` when it cannot be opened; `NewerFormat` when a newer program wrote it.
+    /// `NoDataFolder` when there is none: a key made in a new one would open nothing; `Registry` or `Io` when it cannot be opened; `NewerFormat` when a newer program wrote it.
     pub fn open_beside(folder: &DataFolder) -> Result<Self, Error> {
-        std::fs::create_dir_all(folder.root()).map_err(Error::io(folder.root()))?;
+        if !folder.registry().is_file() {
+            return Err(Error::NoDataFolder { path: folder.root().to_owned() });
+        }
         Self::open(&folder.registry())
     }
 

@@ -98,9 +98,17 @@ impl Endpoint {
     /// [`Error::Bind`] names the address that is occupied or not ours.
     pub async fn listen(server: Server) -> Result<Self, Error> {
         let address = server.shared.options.address;
-        let bind = |source| Error::Bind { address, source };
-        let listener = TcpListener::bind(address).await.map_err(bind)?;
-        let local_addr = listener.local_addr().map_err(bind)?;
+        let listener = TcpListener::bind(address).await.map_err(|source| Error::Bind { address, source })?;
+        Self::over(listener, server)
+    }
+
+    /// As [`Endpoint::listen`], on an address that was bound before.
+    ///
+    /// # Errors
+    /// [`Error::Bind`] when the listener does not know its address.
+    pub fn over(listener: TcpListener, server: Server) -> Result<Self, Error> {
+        let address = server.shared.options.address;
+        let local_addr = listener.local_addr().map_err(|source| Error::Bind { address, source })?;
         if !local_addr.ip().is_loopback() && !server.shared.authenticator.admits_remote_peers() {
             tracing::warn!(
                 address = %local_addr,
