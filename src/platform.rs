@@ -252,6 +252,7 @@ fn store_options(settings: &Settings) -> stadtwarte_store::Options {
         max_segment_bytes: store.max_segment_bytes,
         flush_interval: Duration::from_secs(store.flush_interval_s),
         flush_rows: store.flush_rows,
+        flush_bytes: store.flush_bytes,
         changes_rows: store.changes_rows,
         dedup_keys: store.dedup_keys,
         ..stadtwarte_store::Options::default()

@@ -336,7 +336,10 @@ fn brokers(table: &mut Table, mistakes: &mut Vec<Mistake>) -> Vec<Broker> {
 
 /// Reads a value within the bounds of its numbers; an error carries the path of the offending key.
 fn deserialize<T: serde::de::DeserializeOwned>(value: &Value) -> Result<T, Mistake> {
-    let read = serde_path_to_error::deserialize(value.clone()).map_err(|error| {
+    if let Some((path, message)) = bounds::broken(value) {
+        return Err((path.split('.').map(str::to_owned).collect(), message));
+    }
+    serde_path_to_error::deserialize(value.clone()).map_err(|error| {
         let message = error.inner().message().to_owned();
         let mut path: Vec<String> = error.path().iter().map(segment).collect();
         // For an unknown key, the path ends at its table and the message names the key.
@@ -346,11 +349,7 @@ fn deserialize<T: serde::de::DeserializeOwned>(value: &Value) -> Result<T, Mista
             path.push(unknown.to_owned());
         }
         (path, message)
-    })?;
-    match bounds::broken(value) {
-        Some((path, message)) => Err((path.split('.').map(str::to_owned).collect(), message)),
-        None => Ok(read),
-    }
+    })
 }
 
 fn segment(segment: &serde_path_to_error::Segment) -> String {
@@ -557,7 +556,7 @@ topics = ["v3/#"]
         let expected = [
             "town.toml:5: broker.0.topics: ",
             "town.toml:6: broker.0.qos: must be from 0 to 1, not 2",
-            "town.toml:8: broker.1.url: missing field `url`",
+            "town.toml:8: broker.1: missing field `url`",
             "town.toml:12: broker.1.keepalive: unknown field",
             "town.toml:19: broker.2.keep_alive_s: must be from 5 to 65535, not 1",
             "town.toml:28: broker.4.name: another broker has the same",

@@ -155,6 +155,7 @@ impl Collector for StoreCollector {
         running.encode(encoder.encode_descriptor("query_running", "Queries running", None, running.metric_type())?)?;
         for (name, help, value) in [
             ("hot_rows", "Rows that are in the log but in no file yet", self.0.store().hot_rows() as u64),
+            ("unwritten_bytes", "Size of the log records whose rows are in no file yet", self.0.store().unwritten_bytes() as u64),
             ("log_unavailable", "1 while the log cannot be written", counters.log_unavailable.value()),
         ] {
             let gauge = ConstGauge::new(value.cast_signed());

@@ -32,8 +32,30 @@ pub(crate) struct Submission {
 pub(crate) enum Command {
     Append(Submission),
     /// Begin a new segment and set the hot rows aside; answers with the last record before the cut.
-    Seal(oneshot::Sender<LogSequence>),
+    Seal(oneshot::Sender<Cut>),
+    /// Let the next group go wrong.
+    #[cfg(test)]
+    Fail(Fault),
 }
+
+/// Where the log was cut.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cut {
+    /// The last record before.
+    pub sequence: LogSequence,
+    /// The size of all records before that are in no file.
+    pub unwritten_bytes: usize,
+}
+
+/// What can go wrong with a group, for tests.
+#[cfg(test)]
+pub(crate) enum Fault {
+    Sync,
+    Panic,
+}
+
+/// A group takes no more entries beyond this size: all its rows are copied while it is made visible.
+const MAX_GROUP_BYTES: usize = 16 << 20;
 
 pub(crate) struct Committer {
     pub wal: Wal,
@@ -43,8 +65,12 @@ pub(crate) struct Committer {
     pub counters: Arc<Counters>,
     pub max_group_entries: usize,
     pub max_segment_bytes: u64,
+    /// The size of the records that are in no file yet.
+    pub unwritten: watch::Sender<usize>,
     /// Whether the log takes no more entries until a restart.
     pub failed: watch::Sender<bool>,
+    #[cfg(test)]
+    pub fault: Option<Fault>,
 }
 
 impl Drop for Committer {
@@ -60,15 +86,22 @@ impl Committer {
     pub fn run(mut self, mut queue: mpsc::Receiver<Command>) {
         while let Some(command) = queue.blocking_recv() {
             let mut group = Vec::new();
+            let mut bytes = 0;
             let mut seals = Vec::new();
             let mut next = Some(command);
             while let Some(command) = next {
                 match command {
-                    Command::Append(submission) => group.push(submission),
+                    Command::Append(submission) => {
+                        bytes += submission.entry.approximate_bytes();
+                        group.push(submission);
+                    }
                     Command::Seal(answer) => seals.push(answer),
+                    #[cfg(test)]
+                    Command::Fail(fault) => self.fault = Some(fault),
                 }
                 // A seal ends the group: what is queued behind it belongs after the cut.
-                next = if seals.is_empty() && group.len() < self.max_group_entries { queue.try_recv().ok() } else { None };
+                let is_full = group.len() >= self.max_group_entries || bytes >= MAX_GROUP_BYTES;
+                next = if seals.is_empty() && !is_full { queue.try_recv().ok() } else { None };
             }
             self.commit(group);
             for answer in seals {
@@ -93,8 +126,11 @@ impl Committer {
         for Submission { entry, is_repeat, answer } in group {
             answers.push((answer, self.stage(*entry, is_repeat, &mut records)));
         }
-        let outcome = self.wal.commit().map_err(|error| self.failed(error)).and_then(|()| {
+        let bytes = self.wal.staged_bytes();
+        let outcome = self.write().map_err(|error| self.failed(error)).and_then(|()| {
             self.recovered();
+            // Before the rows are visible: whoever is answered next must find them counted.
+            self.unwritten.send_modify(|unwritten| *unwritten += bytes);
             self.publish(records)
         });
         if let Err(error) = outcome {
@@ -110,6 +146,16 @@ impl Committer {
         answer_all(answers);
     }
 
+    fn write(&mut self) -> Result<(), GroupError> {
+        #[cfg(test)]
+        match self.fault.take() {
+            Some(Fault::Sync) => return Err(GroupError::Poisoned(std::io::Error::other("a test"))),
+            Some(Fault::Panic) => panic!("a test"),
+            None => {}
+        }
+        self.wal.commit()
+    }
+
     /// Frames one entry, unless it is known already.
     fn stage(&mut self, mut entry: Entry, is_repeat: bool, records: &mut Vec<Record>) -> Result<Appended, AppendError> {
         let keys = keys_of(&entry);
@@ -118,24 +164,24 @@ impl Committer {
                 self.counters.redelivered.add(1);
                 return Ok(Appended::Redelivered(sequence));
             }
-            Some(Known::SameFrame(sequence)) => {
+            Some(Known::SameFrame { sequence, has_readings }) => {
                 self.counters.duplicates.add(1);
+                if has_readings || entry.observations.is_empty() {
+                    // The readings are already there; only the radio metadata of the second reception is news.
+                    entry.observations.clear();
+                    entry.verdict = None;
+                    entry.raw.clear();
+                }
                 Some(sequence)
             }
             Some(Known::New) | None => None,
         };
-        if duplicate_of.is_some() {
-            // The readings are already there; only the radio metadata of the second reception is news.
-            entry.observations.clear();
-            entry.verdict = None;
-            entry.raw.clear();
-        }
         let sequence = self.wal.stage(duplicate_of, &entry).map_err(|error| {
             tracing::error!(%error, source = entry.source, topic = entry.topic, limit = MAX_PAYLOAD_BYTES, "an entry does not fit a log record");
             AppendError::TooLarge
         })?;
         if let Some(keys) = keys {
-            self.window.insert(keys, sequence);
+            self.window.insert(keys, sequence, !entry.observations.is_empty());
         }
         records.push(Record { sequence, duplicate_of, entry });
         Ok(Appended::Stored(sequence))
@@ -145,17 +191,17 @@ impl Committer {
         let Some(last) = records.last().map(|record| record.sequence) else { return Ok(()) };
         self.counters.records.add(records.len() as u64);
         self.counters.groups.add(1);
-        let published = Group::new(records).and_then(|group| {
-            let mut state = self.state.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-            self.counters.observations.add(group.observation_count());
-            state.publish(group)
-        });
-        if let Err(error) = published {
-            // The records are safe in the log, but this process can no longer show what it stores.
-            tracing::error!(%error, "rows could not be made visible; the log takes no more entries until a restart");
-            self.fail();
-            return Err(AppendError::Poisoned);
-        }
+        let group = match Group::new(records) {
+            Ok(group) => group,
+            Err(error) => {
+                // The records are safe in the log, but this process can no longer show what it stores.
+                tracing::error!(%error, "rows could not be made visible; the log takes no more entries until a restart");
+                self.fail();
+                return Err(AppendError::Poisoned);
+            }
+        };
+        self.counters.observations.add(group.observation_count());
+        self.state.write().unwrap_or_else(std::sync::PoisonError::into_inner).publish(group);
         self.position.send_replace(last);
         Ok(())
     }
@@ -192,11 +238,11 @@ impl Committer {
         }
     }
 
-    fn seal(&mut self, answer: oneshot::Sender<LogSequence>) {
+    fn seal(&mut self, answer: oneshot::Sender<Cut>) {
         self.rotate();
         let mut state = self.state.write().unwrap_or_else(std::sync::PoisonError::into_inner);
         state.seal();
-        let sealed = state.position;
+        let sealed = Cut { sequence: state.position, unwritten_bytes: *self.unwritten.borrow() };
         drop(state);
         // The flusher may have given up waiting; the rows then stay visible until the next flush takes them along.
         let _ = answer.send(sealed);
@@ -240,7 +286,7 @@ fn keys_of(entry: &Entry) -> Option<Keys> {
 /// Puts a record that was read back from the log into the window.
 pub(crate) fn remember(window: &mut Window, record: &Record) {
     if let Some(keys) = keys_of(&record.entry) {
-        window.insert(keys, record.sequence);
+        window.insert(keys, record.sequence, !record.entry.observations.is_empty());
     }
 }
 

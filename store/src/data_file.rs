@@ -116,33 +116,45 @@ fn parse_range(data_type: &DataType, low: Option<&Value>, high: Option<&Value>) 
     }
 }
 
-/// Sorts rows, splits them by partition and writes one file per partition below `root`. Everything is on disk when this returns.
+/// Rows are sorted in parts of about this size: sorting takes three times as much memory, and the offsets within a column reach to 2 GiB.
+const PART_BYTES: usize = 128 << 20;
+
+/// Sorts rows, splits them by partition and writes one file per partition below `root`, or a few where there are very many bytes.
+/// Everything is on disk when this returns.
 ///
 /// The files are not part of the table until a Delta commit names them.
 pub(crate) fn write_partitioned(table: Table, root: &Path, batches: &[RecordBatch], now: Timestamp) -> Result<Vec<DataFile>, Error> {
-    let arrow = |source| Error::Arrow { table: table.name(), source };
-    let schema = table.schema();
-    let batch = concat_batches(&schema, batches).map_err(arrow)?;
-    if batch.num_rows() == 0 {
-        return Ok(Vec::new());
-    }
-    let (batch, days) = sorted_by_partition(table, &batch).map_err(arrow)?;
     let mut files = Vec::new();
+    let mut rest = batches;
+    while !rest.is_empty() {
+        let mut bytes = 0;
+        let fits = |batch: &&RecordBatch| {
+            bytes += batch.get_array_memory_size();
+            bytes <= PART_BYTES
+        };
+        let (part, after) = rest.split_at(rest.iter().take_while(fits).count().max(1));
+        rest = after;
+        if let Err(error) = write_part(table, root, part, now, &mut files) {
+            discard(root, &files);
+            return Err(error);
+        }
+    }
+    Ok(files)
+}
+
+fn write_part(table: Table, root: &Path, batches: &[RecordBatch], now: Timestamp, files: &mut Vec<DataFile>) -> Result<(), Error> {
+    let arrow = |source| Error::Arrow { table: table.name(), source };
+    let batch = concat_batches(&table.schema(), batches).map_err(arrow)?;
+    let (batch, days) = sorted_by_partition(table, &batch).map_err(arrow)?;
     let mut start = 0;
     while start < batch.num_rows() {
         let day = days.value(start);
         let length = days.values()[start..].partition_point(|other| *other == day);
         let partition = Partition { date: Date::from_days(day) };
-        match write_file(table, root, partition, &batch.slice(start, length), now) {
-            Ok(file) => files.push(file),
-            Err(error) => {
-                discard(root, &files);
-                return Err(error);
-            }
-        }
+        files.push(write_file(table, root, partition, &batch.slice(start, length), now)?);
         start += length;
     }
-    Ok(files)
+    Ok(())
 }
 
 fn sorted_by_partition(table: Table, batch: &RecordBatch) -> Result<(RecordBatch, Int32Array), ArrowError> {

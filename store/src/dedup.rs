@@ -3,12 +3,13 @@
 //! | met again | key | consequence |
 //! |---|---|---|
 //! | the same message: MQTT redelivery, webhook retry | source and the network server's id; without one, source, frame and the time it states | not stored again |
-//! | the same frame within a day: another network server, another gateway's copy | device, session, counter, port, payload | uplink kept with `duplicate_of`, readings not stored again |
+//! | the same frame: within a day through another source, within five minutes through the same (a late gateway's copy) | device, session, counter, port, payload | uplink kept with `duplicate_of`; readings not stored again, unless the first had none |
 //! | a message that tells itself from no other: not understood, or an uplink with neither id, counter nor time | source, topic and bytes; source and frame | not stored again when the sender says that it may have sent it before |
 //!
-//! The bound of a day is there because counters begin again: a device that is activated by personalisation has the same session for
-//! ever, and after a reset an equal payload under an equal counter is news. Days are those of the event time in UTC, and the days before
-//! and after count, so a copy is recognised for at least 24 and at most 48 hours.
+//! The bounds in time are there because counters begin again: a device that is activated by personalisation has the same session for
+//! ever, and after a reset an equal payload under an equal counter is news. Its network server tells copies by itself, up to those that
+//! come late; another one may deliver what it kept for hours. Days are those of the event time in UTC, and the days before and after
+//! count, so a copy through another source is recognised for at least 24 and at most 48 hours.
 //!
 //! Keys are 64-bit hashes (BLAKE3, truncated). At the default of two million keys the chance that a new message is mistaken for an
 //! old one is 2e6 / 2^64, about 1e-13.
@@ -28,11 +29,13 @@ pub(crate) struct Keys {
     is_anonymous: bool,
 }
 
-/// A frame and its day.
+/// A frame, its day, and who told of it when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct FrameKey {
     frame: u64,
     day: i32,
+    source: u32,
+    second: i64,
 }
 
 impl FrameKey {
@@ -92,7 +95,8 @@ impl Identity<'_> {
                 message.update(&frame.to_le_bytes()).update(&day.to_le_bytes());
             }
         }
-        let frame = self.f_cnt.is_some().then_some(FrameKey { frame, day });
+        let second = self.event_time.as_micros().div_euclid(1_000_000);
+        let frame = self.f_cnt.is_some().then_some(FrameKey { frame, day, source: crc32c::crc32c(self.source.as_bytes()), second });
         let has_content = !(is_anonymous && self.payload.is_empty());
         has_content.then(|| Keys { message: truncated(&message), frame, is_anonymous })
     }
@@ -133,14 +137,42 @@ fn truncated(hasher: &blake3::Hasher) -> u64 {
 pub(crate) enum Known {
     New,
     SameMessage(LogSequence),
-    SameFrame(LogSequence),
+    /// Another copy of a frame that is there, with readings or without.
+    SameFrame {
+        sequence: LogSequence,
+        has_readings: bool,
+    },
+}
+
+/// What is remembered of a key.
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    sequence: LogSequence,
+    source: u32,
+    /// Seconds since 2000, which reach until 2136.
+    second: u32,
+    has_readings: bool,
+}
+
+/// How long after the first a copy of a frame comes through the same source.
+const LATE_COPY_S: u32 = 300;
+
+impl Seen {
+    /// Whether `frame` is a copy of the frame that this was remembered for.
+    fn is_copied_by(&self, frame: &FrameKey) -> bool {
+        self.source != frame.source || self.second.abs_diff(since_2000(frame.second)) <= LATE_COPY_S
+    }
+}
+
+fn since_2000(second: i64) -> u32 {
+    u32::try_from((second - 946_684_800).max(0)).unwrap_or(u32::MAX)
 }
 
 /// The most recent keys, in two generations: when the younger is full it becomes the older and the older is forgotten.
 #[derive(Debug)]
 pub(crate) struct Window {
-    young: HashMap<u64, LogSequence>,
-    old: HashMap<u64, LogSequence>,
+    young: HashMap<u64, Seen>,
+    old: HashMap<u64, Seen>,
     max_keys: usize,
 }
 
@@ -151,20 +183,46 @@ impl Window {
 
     /// `is_repeat` says that an equal message is the same message also where its content does not show it.
     pub fn check(&self, keys: Keys, is_repeat: bool) -> Known {
-        let same_message = self.find(keys.message).filter(|_| is_repeat || !keys.is_anonymous);
-        let same_frame = || keys.frame?.around().into_iter().find_map(|key| self.find(key));
-        same_message.map(Known::SameMessage).or_else(|| same_frame().map(Known::SameFrame)).unwrap_or(Known::New)
+        if let Some(seen) = self.find(keys.message).filter(|_| is_repeat || !keys.is_anonymous) {
+            return Known::SameMessage(seen.sequence);
+        }
+        match keys.frame.and_then(|frame| self.copied(frame)) {
+            Some((_, Seen { sequence, has_readings, .. })) => Known::SameFrame { sequence, has_readings },
+            None => Known::New,
+        }
     }
 
-    fn find(&self, key: u64) -> Option<LogSequence> {
+    fn find(&self, key: u64) -> Option<Seen> {
         self.young.get(&key).or_else(|| self.old.get(&key)).copied()
     }
 
-    pub fn insert(&mut self, keys: Keys, sequence: LogSequence) {
-        self.young.entry(keys.message).or_insert(sequence);
-        // A duplicate points at the frame's first appearance.
-        if let Some(frame) = keys.frame.filter(|frame| frame.around().into_iter().all(|key| self.find(key).is_none())) {
-            self.young.insert(frame.on(frame.day), sequence);
+    /// What `frame` is a copy of, and its key.
+    fn copied(&self, frame: FrameKey) -> Option<(u64, Seen)> {
+        let seen = frame.around().into_iter().find_map(|key| Some((key, self.find(key)?)));
+        seen.filter(|(_, seen)| seen.is_copied_by(&frame))
+    }
+
+    /// Remembers the record `sequence`, and whether it has readings.
+    pub fn insert(&mut self, keys: Keys, sequence: LogSequence, has_readings: bool) {
+        let frame = keys.frame;
+        let seen = Seen {
+            sequence,
+            source: frame.map_or(0, |frame| frame.source),
+            second: frame.map_or(0, |frame| since_2000(frame.second)),
+            has_readings,
+        };
+        self.young.entry(keys.message).or_insert(seen);
+        if let Some(frame) = frame {
+            // A duplicate points at the frame's first appearance.
+            match self.copied(frame) {
+                Some((_, first)) if first.has_readings || !has_readings => {}
+                Some((key, first)) => {
+                    self.young.insert(key, Seen { has_readings, ..first });
+                }
+                None => {
+                    self.young.insert(frame.on(frame.day), seen);
+                }
+            }
         }
         if self.young.len() >= self.max_keys / 2 {
             self.old = std::mem::take(&mut self.young);
@@ -173,8 +231,8 @@ impl Window {
 
     /// Takes back what was inserted for records at or after `first`, because they did not reach the disk.
     pub fn forget_from(&mut self, first: LogSequence) {
-        self.young.retain(|_, sequence| *sequence < first);
-        self.old.retain(|_, sequence| *sequence < first);
+        self.young.retain(|_, seen| seen.sequence < first);
+        self.old.retain(|_, seen| seen.sequence < first);
     }
 
     #[cfg(test)]
@@ -208,6 +266,10 @@ mod tests {
         identity.keys().expect("something to recognise it by")
     }
 
+    fn copy_of(sequence: LogSequence) -> Known {
+        Known::SameFrame { sequence, has_readings: true }
+    }
+
     fn at(identity: Identity<'_>, hours: i64) -> Identity<'_> {
         Identity { event_time: NOON.plus_micros(hours * HOUR_MICROS), ..identity }
     }
@@ -216,11 +278,11 @@ mod tests {
     fn redelivery_duplicate_and_news_are_told_apart() {
         let mut window = Window::new(1000);
         let first = LogSequence::from_u64(7);
-        window.insert(keys(identity("a", Some("x"), 1)), first);
+        window.insert(keys(identity("a", Some("x"), 1)), first, true);
         let check = |identity| window.check(keys(identity), false);
         assert_eq!(check(identity("a", Some("x"), 1)), Known::SameMessage(first));
-        assert_eq!(check(identity("a", Some("y"), 1)), Known::SameFrame(first), "another gateway's copy");
-        assert_eq!(check(identity("b", None, 1)), Known::SameFrame(first), "another network server");
+        assert_eq!(check(identity("a", Some("y"), 1)), copy_of(first), "another gateway's copy");
+        assert_eq!(check(identity("b", None, 1)), copy_of(first), "another network server");
         assert_eq!(check(identity("a", None, 2)), Known::New);
     }
 
@@ -229,12 +291,12 @@ mod tests {
         let mut window = Window::new(1000);
         let first = LogSequence::from_u64(7);
         let message = identity("a", None, 1);
-        window.insert(keys(message), first);
+        window.insert(keys(message), first, true);
         assert_eq!(window.check(keys(message), false), Known::SameMessage(first));
         let copy = Identity { event_time: NOON.plus_micros(1), ..message };
-        assert_eq!(window.check(keys(copy), false), Known::SameFrame(first));
+        assert_eq!(window.check(keys(copy), false), copy_of(first));
         let received = Identity { time_source: TimeSource::Received, ..message };
-        window.insert(keys(received), LogSequence::from_u64(8));
+        window.insert(keys(received), LogSequence::from_u64(8), true);
         assert_eq!(window.check(keys(at(received, 1)), false), Known::SameMessage(LogSequence::from_u64(8)));
     }
 
@@ -242,7 +304,7 @@ mod tests {
     fn a_rejoin_with_equal_counter_and_payload_is_new() {
         let mut window = Window::new(1000);
         let before = identity("a", None, 0);
-        window.insert(keys(before), LogSequence::from_u64(1));
+        window.insert(keys(before), LogSequence::from_u64(1), true);
         assert_eq!(window.check(keys(Identity { session: Some("02abcdef"), ..before }), false), Known::New);
     }
 
@@ -250,17 +312,42 @@ mod tests {
     fn an_equal_frame_of_the_same_session_is_new_after_two_days_and_a_copy_for_one() {
         let mut window = Window::new(1000);
         let first = LogSequence::from_u64(1);
-        window.insert(keys(identity("a", Some("x"), 0)), first);
+        window.insert(keys(identity("a", Some("x"), 0)), first, true);
         for (hours, expected) in [
             (-48, Known::New),
-            (-24, Known::SameFrame(first)),
-            (0, Known::SameFrame(first)),
-            (24, Known::SameFrame(first)),
+            (-24, copy_of(first)),
+            (0, copy_of(first)),
+            (24, copy_of(first)),
             (48, Known::New),
         ] {
-            let again = at(identity("a", Some("y"), 0), hours);
+            let again = at(identity("b", Some("y"), 0), hours);
             assert_eq!(window.check(keys(again), false), expected, "{hours} h");
         }
+    }
+
+    #[test]
+    fn through_the_same_source_an_equal_frame_is_a_copy_for_minutes_only() {
+        let mut window = Window::new(1000);
+        let after = |minutes: i64, id, source| Identity { event_time: NOON.plus_micros(minutes * 60_000_000), ..identity(source, Some(id), 0) };
+        let (first, second) = (LogSequence::from_u64(1), LogSequence::from_u64(2));
+        window.insert(keys(after(0, "x", "a")), first, true);
+        assert_eq!(window.check(keys(after(5, "late", "a")), false), copy_of(first), "a late gateway");
+        let restarted = keys(after(60, "y", "a"));
+        assert_eq!(window.check(restarted, false), Known::New, "the device began again");
+        window.insert(restarted, second, true);
+        assert_eq!(window.check(keys(after(61, "z", "a")), false), copy_of(second));
+        assert_eq!(window.check(keys(after(60, "z", "b")), false), copy_of(second), "the newest is meant");
+    }
+
+    #[test]
+    fn a_copy_is_told_whether_the_readings_are_there_already() {
+        let mut window = Window::new(1000);
+        let first = LogSequence::from_u64(1);
+        window.insert(keys(identity("a", Some("x"), 0)), first, false);
+        let copy = keys(identity("b", Some("y"), 0));
+        assert_eq!(window.check(copy, false), Known::SameFrame { sequence: first, has_readings: false });
+        window.insert(copy, LogSequence::from_u64(2), true);
+        assert_eq!(window.check(keys(identity("c", Some("z"), 0)), false), copy_of(first));
     }
 
     #[test]
@@ -268,12 +355,12 @@ mod tests {
         let mut window = Window::new(1000);
         let first = LogSequence::from_u64(1);
         let anonymous = Identity { f_cnt: None, time_source: TimeSource::Received, ..identity("a", None, 0) };
-        window.insert(keys(anonymous), first);
+        window.insert(keys(anonymous), first, true);
         assert_eq!(window.check(keys(at(anonymous, 1)), false), Known::New);
         assert_eq!(window.check(keys(at(anonymous, 1)), true), Known::SameMessage(first));
         assert_eq!(Identity { payload: &[], ..anonymous }.keys(), None, "all of them would be equal");
         let timed = Identity { f_cnt: None, ..identity("a", None, 0) };
-        window.insert(keys(timed), first);
+        window.insert(keys(timed), first, true);
         assert_eq!(window.check(keys(timed), false), Known::SameMessage(first));
         assert_eq!(window.check(keys(at(timed, 1)), false), Known::New);
     }
@@ -283,7 +370,7 @@ mod tests {
         let mut window = Window::new(1000);
         let first = LogSequence::from_u64(1);
         let message = Foreign { source: "a", topic: "t", raw: b"off" };
-        window.insert(message.keys(), first);
+        window.insert(message.keys(), first, true);
         assert_eq!(window.check(message.keys(), false), Known::New);
         assert_eq!(window.check(message.keys(), true), Known::SameMessage(first));
         for other in [
@@ -300,7 +387,7 @@ mod tests {
     fn the_window_is_bounded_and_forgets_the_oldest_first() {
         let mut window = Window::new(100);
         for f_cnt in 0..1000 {
-            window.insert(keys(identity("a", None, f_cnt)), LogSequence::from_u64(u64::from(f_cnt)));
+            window.insert(keys(identity("a", None, f_cnt)), LogSequence::from_u64(u64::from(f_cnt)), true);
             assert!(window.len() <= 100);
         }
         assert_ne!(window.check(keys(identity("a", None, 999)), false), Known::New);
@@ -310,8 +397,8 @@ mod tests {
     #[test]
     fn keys_of_records_that_never_reached_the_disk_are_taken_back() {
         let mut window = Window::new(100);
-        window.insert(keys(identity("a", None, 1)), LogSequence::from_u64(5));
-        window.insert(keys(identity("a", None, 2)), LogSequence::from_u64(6));
+        window.insert(keys(identity("a", None, 1)), LogSequence::from_u64(5), true);
+        window.insert(keys(identity("a", None, 2)), LogSequence::from_u64(6), true);
         window.forget_from(LogSequence::from_u64(6));
         assert_ne!(window.check(keys(identity("a", None, 1)), false), Known::New);
         assert_eq!(window.check(keys(identity("a", None, 2)), false), Known::New);

@@ -24,6 +24,17 @@ pub struct Entry {
     pub raw: Vec<u8>,
 }
 
+impl Entry {
+    /// About the size of its record: what can be large, and something for the rest.
+    pub(crate) fn approximate_bytes(&self) -> usize {
+        let uplink = self.uplink.as_ref().map_or(0, |uplink| {
+            let texts = uplink.object.as_ref().map_or(0, String::len) + uplink.warnings.iter().map(String::len).sum::<usize>();
+            200 + uplink.payload.len() + texts + 200 * uplink.receptions.len()
+        });
+        200 + self.topic.len() + self.raw.len() + uplink + 150 * self.observations.len()
+    }
+}
+
 /// The columns of one uplink, without what only the log can know (`uplink_id`, `duplicate_of`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct UplinkRow {

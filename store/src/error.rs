@@ -28,6 +28,12 @@ pub enum Error {
         /// The path given.
         path: PathBuf,
     },
+    /// A log segment of another data folder lies in this one.
+    #[error("{path} belongs to another data folder: its records do not fit this registry; move it back, or away", path = path.display())]
+    ForeignLog {
+        /// The segment.
+        path: PathBuf,
+    },
     /// A file was written by a newer version of the program.
     #[error("{path} has format version {found}, this program knows up to {known}: use a newer program", path = path.display())]
     NewerFormat {

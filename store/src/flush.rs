@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 
 use crate::Store;
 use crate::checkpoint::Checkpoint;
-use crate::committer::Command;
+use crate::committer::{Command, Cut};
 use crate::data_file::write_partitioned;
 use crate::error::Error;
 use crate::import::Tables;
@@ -31,18 +31,19 @@ impl Store {
     pub async fn flush(&self) -> Result<LogSequence, Error> {
         // One flush or import commit at a time.
         let mut tables = self.inner.tables.lock().await;
-        let sealed = self.seal().await?;
+        let Cut { sequence: sealed, unwritten_bytes } = self.seal().await?;
         for table in Table::ALL {
             self.settle(&mut tables, table).await?;
             self.flush_table(&mut tables, table, sealed).await?;
         }
+        self.inner.unwritten.send_modify(|unwritten| *unwritten = unwritten.saturating_sub(unwritten_bytes));
         self.write_checkpoint(&tables).await?;
         Wal::release(&self.inner.folder.wal(), sealed)?;
         self.inner.counters.flushes.add(1);
         Ok(sealed)
     }
 
-    pub(crate) async fn seal(&self) -> Result<LogSequence, Error> {
+    pub(crate) async fn seal(&self) -> Result<Cut, Error> {
         let queue = self.inner.queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone().ok_or(Error::Closed)?;
         let (answer, sealed) = oneshot::channel();
         queue.send(Command::Seal(answer)).await.map_err(|_| Error::Closed)?;
@@ -110,7 +111,7 @@ impl Store {
             }
             let (rows, options) = (self.hot_rows(), &self.inner.options);
             let due = Duration::from_secs(ticks_since_flush.into()) >= options.flush_interval && rows > 0;
-            if !due && rows < options.flush_rows {
+            if !due && rows < options.flush_rows && self.unwritten_bytes() < options.flush_bytes {
                 continue;
             }
             ticks_since_flush = 0;

@@ -65,10 +65,15 @@ impl DataFolder {
 
     /// Creates what is missing and takes the exclusive lock.
     pub(crate) fn create_and_lock(&self) -> Result<FolderLock, Error> {
+        let is_new = !self.root.exists();
         for folder in [self.root.clone(), self.wal(), self.root.join("tables"), self.layers()] {
             fs::create_dir_all(&folder).map_err(Error::io(&folder))?;
         }
+        sync_dir(&self.root.join("tables"))?;
         sync_dir(&self.root)?;
+        if let Some(above) = self.root.canonicalize().map_err(Error::io(&self.root))?.parent().filter(|_| is_new) {
+            sync_dir(above)?;
+        }
         FolderLock::take(self)
     }
 }

@@ -2,10 +2,11 @@
 
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
-use arrow::error::ArrowError;
 
 /// A batch this large is left alone.
 const SEALED_ROWS: usize = 32_768;
+/// So is one of this size: the offsets within a column reach to 2 GiB.
+const SEALED_BYTES: usize = 64 << 20;
 /// How many batches of one size class are merged into one of the next.
 const FAN_IN: usize = 8;
 
@@ -22,26 +23,31 @@ fn size_class(rows: usize) -> u32 {
 }
 
 impl HotRows {
-    pub fn push(&mut self, batch: RecordBatch) -> Result<(), ArrowError> {
+    pub fn push(&mut self, batch: RecordBatch) {
         if batch.num_rows() == 0 {
-            return Ok(());
+            return;
         }
         self.rows += batch.num_rows();
         self.batches.push(batch);
-        self.merge_tail()
+        while self.merge_tail() {}
     }
 
-    fn merge_tail(&mut self) -> Result<(), ArrowError> {
-        loop {
-            let Some(last) = self.batches.last() else { return Ok(()) };
-            let class = size_class(last.num_rows());
-            let same = self.batches.iter().rev().take_while(|batch| size_class(batch.num_rows()) <= class).count();
-            if last.num_rows() >= SEALED_ROWS || same < FAN_IN {
-                return Ok(());
-            }
-            let tail = self.batches.split_off(self.batches.len() - same);
-            self.batches.push(concat_batches(&tail[0].schema(), &tail)?);
+    /// Merges the newest batches when there are enough of one size. What cannot be merged stays as it is.
+    fn merge_tail(&mut self) -> bool {
+        let Some(last) = self.batches.last() else { return false };
+        let class = size_class(last.num_rows());
+        let same = self.batches.iter().rev().take_while(|batch| size_class(batch.num_rows()) <= class).count();
+        if last.num_rows() >= SEALED_ROWS || same < FAN_IN {
+            return false;
         }
+        let tail = &self.batches[self.batches.len() - same..];
+        if tail.iter().map(RecordBatch::get_array_memory_size).sum::<usize>() > SEALED_BYTES {
+            return false;
+        }
+        let Ok(merged) = concat_batches(&tail[0].schema(), tail) else { return false };
+        self.batches.truncate(self.batches.len() - same);
+        self.batches.push(merged);
+        true
     }
 
     pub fn batches(&self) -> &[RecordBatch] {
@@ -75,7 +81,7 @@ mod tests {
             let mut hot = HotRows::default();
             let mut next = 0;
             for size in &sizes {
-                hot.push(batch(next, *size)).unwrap();
+                hot.push(batch(next, *size));
                 next += i64::try_from(*size).unwrap();
             }
             let ids: Vec<i64> = hot.batches().iter().flat_map(|batch| batch.column(0).as_primitive::<Int64Type>().values().to_vec()).collect();

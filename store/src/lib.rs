@@ -71,6 +71,8 @@ pub struct Options {
     pub flush_interval: Duration,
     /// Hot rows are written to files beyond this number.
     pub flush_rows: usize,
+    /// Hot rows are written to files when their records exceed this size; above twice of it [`Store::append`] waits.
+    pub flush_bytes: usize,
     /// Observations kept in memory for those who follow the stream.
     pub changes_rows: usize,
     /// Keys kept to recognise duplicates; an uplink takes one or two.
@@ -85,6 +87,7 @@ impl Default for Options {
             max_segment_bytes: 64 << 20,
             flush_interval: Duration::from_mins(5),
             flush_rows: 250_000,
+            flush_bytes: 128 << 20,
             changes_rows: 65_536,
             dedup_keys: 2_000_000,
         }
@@ -107,6 +110,8 @@ struct Inner {
     queue: Mutex<Option<mpsc::Sender<Command>>>,
     committer: Mutex<Option<JoinHandle<()>>>,
     position: watch::Receiver<LogSequence>,
+    /// The size of the records that are in no file yet.
+    unwritten: watch::Sender<usize>,
     failed: watch::Receiver<bool>,
     tables: tokio::sync::Mutex<Tables>,
     counters: Arc<Counters>,
@@ -127,11 +132,11 @@ impl Store {
         let app_id = format!("stadtwarte/{}", registry.ensure_writer_id()?);
         let counters = Arc::new(Counters::default());
         let recovered = recover::recover(&folder, &app_id, &options, true, &counters).await?;
-        let wal =
-            wal::Wal::create(&folder.wal(), *blake3::hash(app_id.as_bytes()).as_bytes().first_chunk().unwrap_or(&[0; 16]), recovered.next)?;
+        let wal = wal::Wal::create(&folder.wal(), wal::Writer::named(&app_id), recovered.next)?;
         let (queue, commands) = mpsc::channel(options.queue_entries.max(1));
         let (position_sender, position) = watch::channel(recovered.state.position);
         let (failed_sender, failed) = watch::channel(false);
+        let unwritten = watch::Sender::new(recovered.unwritten_bytes);
         let state = Arc::new(RwLock::new(recovered.state));
         let committer = Committer {
             wal,
@@ -141,7 +146,10 @@ impl Store {
             counters: Arc::clone(&counters),
             max_group_entries: options.max_group_entries.max(1),
             max_segment_bytes: options.max_segment_bytes,
+            unwritten: unwritten.clone(),
             failed: failed_sender,
+            #[cfg(test)]
+            fault: None,
         };
         let spawned = std::thread::Builder::new().name("log".to_owned()).spawn(move || committer.run(commands));
         let committer = spawned.map_err(Error::io(folder.wal()))?;
@@ -154,6 +162,7 @@ impl Store {
             queue: Mutex::new(Some(queue)),
             committer: Mutex::new(Some(committer)),
             position,
+            unwritten,
             failed,
             tables: tokio::sync::Mutex::new(recovered.tables),
             counters,
@@ -180,6 +189,7 @@ impl Store {
         let registry = Registry::open_read_only(&folder.registry())?;
         let (_, position) = watch::channel(recovered.state.position);
         let (_, failed) = watch::channel(false);
+        let unwritten = watch::Sender::new(recovered.unwritten_bytes);
         let inner = Inner {
             layers: Layers::open(folder.layers())?,
             folder,
@@ -189,6 +199,7 @@ impl Store {
             queue: Mutex::new(None),
             committer: Mutex::new(None),
             position,
+            unwritten,
             failed,
             tables: tokio::sync::Mutex::new(recovered.tables),
             counters,
@@ -199,7 +210,8 @@ impl Store {
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// Hands an entry to the log. Waits while the queue is full; that is the back-pressure.
+    /// Hands an entry to the log. Waits while the queue is full, and while too much of the log is in no file yet; that is the
+    /// back-pressure.
     ///
     /// The future it returns resolves once the entry is on disk and visible to every query, or with the reason why it is not. Entries
     /// get their place in the log in the order of the calls. Dropping the future changes nothing about the entry.
@@ -230,6 +242,9 @@ impl Store {
         entry: Entry,
         is_repeat: bool,
     ) -> Result<impl Future<Output = Result<Appended, AppendError>> + Send + 'static + use<>, AppendError> {
+        let most = self.inner.options.flush_bytes.saturating_mul(2);
+        // The sender lives as long as the store.
+        let _ = self.inner.unwritten.subscribe().wait_for(|unwritten| *unwritten <= most).await;
         let queue = self.inner.queue.lock().unwrap_or_else(PoisonError::into_inner).clone().ok_or(AppendError::Closed)?;
         let (answer, outcome) = oneshot::channel();
         queue.send(Command::Append(Submission { entry: Box::new(entry), is_repeat, answer })).await.map_err(|_| AppendError::Closed)?;
@@ -302,6 +317,12 @@ impl Store {
         self.read_state().hot_rows()
     }
 
+    /// The size of the log records whose rows are in no file yet.
+    #[must_use]
+    pub fn unwritten_bytes(&self) -> usize {
+        *self.inner.unwritten.borrow()
+    }
+
     /// The data folder.
     #[must_use]
     pub fn root(&self) -> PathBuf {
@@ -315,6 +336,8 @@ impl Store {
     pub async fn shut_down(&self) -> Result<(), Error> {
         let flushed = self.flush().await;
         drop(self.inner.queue.lock().unwrap_or_else(PoisonError::into_inner).take());
+        // Those who wait for room learn that there is no store any more.
+        self.inner.unwritten.send_replace(0);
         let committer = self.inner.committer.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(committer) = committer {
             // Joining blocks until the last group is synced. A panicked committer has already been reported by the panic itself.

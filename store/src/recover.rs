@@ -33,6 +33,26 @@ pub(crate) struct RecoveredStore {
     pub tables: Tables,
     /// The sequence of the next record.
     pub next: LogSequence,
+    /// About the size of the records that are in no file yet.
+    pub unwritten_bytes: usize,
+}
+
+/// Records are made rows in parts of about this size: the offsets within a column reach to 2 GiB.
+const PART_BYTES: usize = 64 << 20;
+
+fn parts_of(mut records: &[Record]) -> impl Iterator<Item = &[Record]> {
+    std::iter::from_fn(move || {
+        let mut bytes = 0;
+        let fits = |record: &&Record| {
+            bytes += record.entry.approximate_bytes();
+            bytes <= PART_BYTES
+        };
+        // One record fits in any case.
+        let count = records.iter().take_while(fits).count().max(1).min(records.len());
+        let (part, rest) = records.split_at(count);
+        records = rest;
+        (!part.is_empty()).then_some(part)
+    })
 }
 
 /// Opens tables and reads checkpoint and log. Writes nothing, except new empty tables when `create`.
@@ -55,7 +75,7 @@ pub(crate) async fn recover(
     let checkpoint = Checkpoint::read(folder)?;
     let covered = checkpoint.as_ref().map_or(LogSequence::ZERO, |checkpoint| checkpoint.position);
     let needed_after = stored.iter().map(|(_, _, committed)| *committed).fold(covered, LogSequence::min);
-    let log = wal::read_all(&folder.wal(), needed_after)?;
+    let log = wal::read_all(&folder.wal(), wal::Writer::named(app_id), needed_after)?;
     for damage in &log.damage {
         tracing::error!(damage, "the write-ahead log is damaged; the records around the damage were kept");
     }
@@ -75,6 +95,7 @@ pub(crate) async fn recover(
     // Without a checkpoint, the uplinks in files and those only in the log are what activity is counted from.
     let mut counted = covered;
     let mut tables = Tables::default();
+    let mut unwritten_bytes = 0;
     for (table, opened, committed) in stored {
         let files = opened.as_ref().map_or(Ok(Vec::new()), StoredTable::files)?;
         if table == Table::Observations {
@@ -87,15 +108,18 @@ pub(crate) async fn recover(
         tables.note_files(&files);
         state.table_mut(table).files = Arc::new(files);
         let replayed = &log.records[log.records.partition_point(|record| record.sequence <= committed)..];
-        let rows = rows_of(table, replayed).map_err(|source| Error::Arrow { table: table.name(), source })?;
-        state.table_mut(table).hot.push(rows).map_err(|source| Error::Arrow { table: table.name(), source })?;
+        unwritten_bytes = unwritten_bytes.max(replayed.iter().map(|record| record.entry.approximate_bytes()).sum());
+        for part in parts_of(replayed) {
+            let rows = rows_of(table, part).map_err(|source| Error::Arrow { table: table.name(), source })?;
+            state.table_mut(table).hot.push(rows);
+        }
         tables.set(table, opened);
     }
     let window = rebuild_window(folder, &state, &log.records, options.dedup_keys)?;
     follow_log(&mut state, log.records, counted);
     state.position = state.position.max(position).max(log.last);
     let next = state.position.max(log.newest_segment_before).next();
-    Ok(RecoveredStore { state, window, tables, next })
+    Ok(RecoveredStore { state, window, tables, next, unwritten_bytes })
 }
 
 /// As [`recover`] without creating anything, while another process may be writing: between reading tables and log, that process can
@@ -161,6 +185,13 @@ pub(crate) fn newest_of(batch: &RecordBatch) -> Vec<Arc<Observation>> {
     last_of_run.filter_map(|row| observation_at(batch, row)).map(Arc::new).collect()
 }
 
+/// What one record is recognised by.
+struct KeyOf {
+    sequence: LogSequence,
+    keys: Keys,
+    has_readings: bool,
+}
+
 /// The files of one table that keys are read from again.
 struct KeySource<'a> {
     root: PathBuf,
@@ -195,6 +226,7 @@ fn rebuild_window(folder: &DataFolder, state: &State, records: &[Record], max_ke
             "payload",
             "event_time",
             "time_source",
+            "observations",
         ],
         id: "uplink_id",
         keys: uplink_keys_at,
@@ -210,9 +242,9 @@ fn rebuild_window(folder: &DataFolder, state: &State, records: &[Record], max_ke
     };
     let mut keys = uplinks.newest(max_keys)?;
     keys.extend(quarantine.newest(max_keys)?);
-    keys.sort_by_key(|(sequence, _)| *sequence);
-    for (sequence, keys) in keys {
-        window.insert(keys, sequence);
+    keys.sort_by_key(|key| key.sequence);
+    for KeyOf { sequence, keys, has_readings } in keys {
+        window.insert(keys, sequence, has_readings);
     }
     for record in records {
         remember(&mut window, record);
@@ -221,7 +253,7 @@ fn rebuild_window(folder: &DataFolder, state: &State, records: &[Record], max_ke
 }
 
 impl KeySource<'_> {
-    fn newest(&self, max_keys: usize) -> Result<Vec<(LogSequence, Keys)>, Error> {
+    fn newest(&self, max_keys: usize) -> Result<Vec<KeyOf>, Error> {
         let newest_id = |file: &&DataFile| match file.range(self.id) {
             Some(Range::Int(_, newest)) => *newest,
             _ => i64::MAX,
@@ -236,7 +268,11 @@ impl KeySource<'_> {
             }
             bytes = bytes.saturating_add(file.bytes);
             each_batch(&self.root.join(&file.path), Some(self.columns), |batch| {
-                keys.extend((0..batch.num_rows()).filter_map(|row| Some((self.sequence_at(batch, row)?, (self.keys)(batch, row)?))));
+                let readings = batch.column_by_name("observations").map(|counts| counts.as_primitive::<Int32Type>());
+                keys.extend((0..batch.num_rows()).filter_map(|row| {
+                    let has_readings = readings.is_some_and(|counts| counts.value(row) > 0);
+                    Some(KeyOf { sequence: self.sequence_at(batch, row)?, keys: (self.keys)(batch, row)?, has_readings })
+                }));
             })?;
         }
         Ok(keys)

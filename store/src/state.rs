@@ -167,13 +167,12 @@ impl State {
     }
 
     /// Makes a group visible in every table, the latest values and the stream.
-    pub fn publish(&mut self, group: Group) -> Result<(), ArrowError> {
+    pub fn publish(&mut self, group: Group) {
         let Group { records, observations, batches } = group;
         for (state, batch) in self.tables.iter_mut().zip(batches) {
-            state.hot.push(batch)?;
+            state.hot.push(batch);
         }
         self.follow(&records, observations);
-        Ok(())
     }
 
     /// The part of [`State::publish`] that is not rows: latest values, device activity, stream, position.

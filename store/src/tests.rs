@@ -1,6 +1,7 @@
 //! The store as its users see it: append, crash, reopen, flush, import.
 
 mod commits;
+mod log;
 
 use std::fs;
 use std::path::Path;

@@ -31,7 +31,7 @@ async fn commit_and_forget(store: &Store, tables: &mut Tables) -> PathBuf {
     let files = write_partitioned(Table::Observations, &root, &store.snapshot().observations.hot, clock().now()).unwrap();
     let file = root.join(&files[0].path);
     let known_until = tables.last_modified_ms();
-    assert!(tables.commit(Table::Observations, &root, files, &store.inner.app_id, sealed.as_u64()).await.unwrap().is_some());
+    assert!(tables.commit(Table::Observations, &root, files, &store.inner.app_id, sealed.sequence.as_u64()).await.unwrap().is_some());
     tables.doubt(Table::Observations, known_until);
     file
 }

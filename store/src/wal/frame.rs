@@ -5,12 +5,28 @@
 //! header   = "STWWAL" version:u16 writer:[u8;16] first:u64 crc32c:u32                       (36 bytes)
 //! frame    = length:u32 crc32c:u32 sequence:u64 payload[length]                            (16 bytes + payload)
 //! ```
-//! Numbers are little endian; the checksums cover everything of their part but themselves. A payload begins with its own version
-//! byte, so that a newer record kind can stand beside older ones in one segment.
+//! Numbers are little endian; the checksums cover everything of their part but themselves. That of a frame begins with the writer, so
+//! that nothing but a frame of this log passes for one when the log is searched behind damage: not one that a message quotes. A payload
+//! begins with its own version byte, so that a newer record kind can stand beside older ones in one segment.
 
 use stadtwarte_model::{LogSequence, Observation, ObservationId};
 
 use crate::entry::Entry;
+
+/// Who writes a log: one data folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Writer([u8; 16]);
+
+impl Writer {
+    /// The writer with this name.
+    pub fn named(name: &str) -> Self {
+        Self(*blake3::hash(name.as_bytes()).as_bytes().first_chunk().unwrap_or(&[0; 16]))
+    }
+
+    fn seed(self) -> u32 {
+        crc32c::crc32c(&self.0)
+    }
+}
 
 /// The newest segment format this program writes and reads.
 pub(crate) const VERSION: u16 = 1;
@@ -25,7 +41,7 @@ pub(crate) const MAX_PAYLOAD_BYTES: usize = 16 << 20;
 /// What a segment says about itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Header {
-    pub writer: [u8; 16],
+    pub writer: Writer,
     pub first: LogSequence,
 }
 
@@ -34,7 +50,7 @@ impl Header {
         let mut bytes = [0; HEADER_BYTES];
         bytes[..6].copy_from_slice(MAGIC);
         bytes[6..8].copy_from_slice(&VERSION.to_le_bytes());
-        bytes[8..24].copy_from_slice(&self.writer);
+        bytes[8..24].copy_from_slice(&self.writer.0);
         bytes[24..32].copy_from_slice(&self.first.as_u64().to_le_bytes());
         let crc = crc32c::crc32c(&bytes[..32]);
         bytes[32..].copy_from_slice(&crc.to_le_bytes());
@@ -56,7 +72,7 @@ impl Header {
         }
         let mut writer = [0; 16];
         writer.copy_from_slice(&bytes[8..24]);
-        Ok(Self { writer, first: LogSequence::from_u64(u64_at(bytes, 24)) })
+        Ok(Self { writer: Writer(writer), first: LogSequence::from_u64(u64_at(bytes, 24)) })
     }
 }
 
@@ -91,31 +107,35 @@ impl Record {
     }
 }
 
-/// Appends the frame of one record to `out`.
+/// Appends the frame of one record to `out`, which stays as it was after an error.
 pub(crate) fn encode(
+    writer: Writer,
     sequence: LogSequence,
     duplicate_of: Option<LogSequence>,
     entry: &Entry,
     out: &mut Vec<u8>,
 ) -> Result<(), postcard::Error> {
-    let start = out.len();
-    out.extend_from_slice(&[0; FRAME_HEAD_BYTES]);
-    out.push(RECORD_ENTRY_V1);
-    let written = postcard::to_extend(&(duplicate_of, entry), std::mem::take(out));
-    *out = written?;
-    let length = out.len() - start - FRAME_HEAD_BYTES;
-    let length =
-        u32::try_from(length).ok().filter(|length| *length as usize <= MAX_PAYLOAD_BYTES).ok_or(postcard::Error::SerializeBufferFull)?;
-    out[start..start + 4].copy_from_slice(&length.to_le_bytes());
-    out[start + 8..start + 16].copy_from_slice(&sequence.as_u64().to_le_bytes());
-    let crc = checksum(&out[start..]);
-    out[start + 4..start + 8].copy_from_slice(&crc.to_le_bytes());
+    let payload = postcard::to_extend(&(duplicate_of, entry), vec![RECORD_ENTRY_V1])?;
+    let length = u32::try_from(payload.len()).ok().filter(|length| *length as usize <= MAX_PAYLOAD_BYTES);
+    let length = length.ok_or(postcard::Error::SerializeBufferFull)?.to_le_bytes();
+    let sequence = sequence.as_u64().to_le_bytes();
+    let crc = checksum(writer, &length, [&sequence[..], &payload]);
+    out.reserve(FRAME_HEAD_BYTES + payload.len());
+    out.extend_from_slice(&length);
+    out.extend_from_slice(&crc.to_le_bytes());
+    out.extend_from_slice(&sequence);
+    out.extend_from_slice(&payload);
     Ok(())
 }
 
-/// Over the length, then the sequence and the payload: all but the four bytes of the checksum itself.
-fn checksum(frame: &[u8]) -> u32 {
-    crc32c::crc32c_append(crc32c::crc32c(&frame[..4]), &frame[8..])
+/// Over the writer, the length, then the sequence and the payload: all but the four bytes of the checksum itself.
+fn checksum<'a>(writer: Writer, length: &[u8], rest: impl IntoIterator<Item = &'a [u8]>) -> u32 {
+    rest.into_iter().fold(crc32c::crc32c_append(writer.seed(), length), crc32c::crc32c_append)
+}
+
+/// Whether the checksum of a frame is right.
+fn is_whole(writer: Writer, frame: &[u8]) -> bool {
+    checksum(writer, &frame[..4], [&frame[8..]]) == u32_at(frame, 4)
 }
 
 /// What stands at the beginning of some bytes of a segment.
@@ -132,7 +152,7 @@ pub(crate) enum Decoded {
 }
 
 /// Reads the frame at the beginning of `bytes`.
-pub(crate) fn decode(bytes: &[u8]) -> Decoded {
+pub(crate) fn decode(writer: Writer, bytes: &[u8]) -> Decoded {
     if bytes.is_empty() {
         return Decoded::End;
     }
@@ -143,7 +163,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Decoded {
         return Decoded::Broken;
     }
     let Some(frame) = bytes.get(..total) else { return Decoded::Broken };
-    if checksum(frame) != u32_at(frame, 4) {
+    if !is_whole(writer, frame) {
         return Decoded::Broken;
     }
     let sequence = LogSequence::from_u64(u64_at(frame, 8));
@@ -161,13 +181,13 @@ pub(crate) fn decode(bytes: &[u8]) -> Decoded {
 ///
 /// Frames carry no marker, so every offset is tried; the checksum and a sequence in `plausible` decide. Costs a scan of the
 /// damaged part only.
-pub(crate) fn resynchronise(bytes: &[u8], plausible: impl Fn(LogSequence) -> bool) -> Option<usize> {
+pub(crate) fn resynchronise(writer: Writer, bytes: &[u8], plausible: impl Fn(LogSequence) -> bool) -> Option<usize> {
     (1..bytes.len().saturating_sub(FRAME_HEAD_BYTES)).find(|offset| {
         let rest = &bytes[*offset..];
         let length = u32_at(rest, 0) as usize;
         (1..=MAX_PAYLOAD_BYTES).contains(&length)
             && plausible(LogSequence::from_u64(u64_at(rest, 8)))
-            && rest.get(..FRAME_HEAD_BYTES + length).is_some_and(|frame| checksum(frame) == u32_at(frame, 4))
+            && rest.get(..FRAME_HEAD_BYTES + length).is_some_and(|frame| is_whole(writer, frame))
     })
 }
 
@@ -178,6 +198,10 @@ mod tests {
 
     use super::*;
     use crate::entry::NewObservation;
+
+    fn ours() -> Writer {
+        Writer::named("ours")
+    }
 
     fn entry(values: &[f64]) -> Entry {
         Entry {
@@ -208,40 +232,56 @@ mod tests {
             let sequence = LogSequence::from_u64(sequence);
             let entry = entry(&values);
             let mut bytes = Vec::new();
-            encode(sequence, None, &entry, &mut bytes).unwrap();
+            encode(ours(), sequence, None, &entry, &mut bytes).unwrap();
             let total = bytes.len();
             let expected = Record { sequence, duplicate_of: None, entry };
-            prop_assert_eq!(decode(&bytes), Decoded::Record(Box::new(expected), total));
+            prop_assert_eq!(decode(ours(), &bytes), Decoded::Record(Box::new(expected), total));
         }
 
         #[test]
         fn any_single_flipped_bit_is_noticed(bit in 0..400_usize) {
             let mut bytes = Vec::new();
-            encode(LogSequence::from_u64(9), None, &entry(&[1.5, 2.5, 3.5]), &mut bytes).unwrap();
+            encode(ours(), LogSequence::from_u64(9), None, &entry(&[1.5, 2.5, 3.5]), &mut bytes).unwrap();
             let bit = bit % (bytes.len() * 8);
             bytes[bit / 8] ^= 1 << (bit % 8);
-            prop_assert_eq!(decode(&bytes), Decoded::Broken);
+            prop_assert_eq!(decode(ours(), &bytes), Decoded::Broken);
         }
 
         #[test]
         fn decoding_survives_any_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = decode(&bytes);
+            let _ = decode(ours(), &bytes);
             let _ = Header::decode(&bytes);
-            let _ = resynchronise(&bytes, |_| true);
+            let _ = resynchronise(ours(), &bytes, |_| true);
         }
     }
 
     #[test]
     fn the_next_frame_after_damage_is_found() {
         let mut bytes = vec![0xff; 57];
-        encode(LogSequence::from_u64(9), None, &entry(&[1.5]), &mut bytes).unwrap();
-        assert_eq!(resynchronise(&bytes, |sequence| sequence.as_u64() == 9), Some(57));
-        assert_eq!(resynchronise(&bytes, |sequence| sequence.as_u64() == 8), None);
+        encode(ours(), LogSequence::from_u64(9), None, &entry(&[1.5]), &mut bytes).unwrap();
+        assert_eq!(resynchronise(ours(), &bytes, |sequence| sequence.as_u64() == 9), Some(57));
+        assert_eq!(resynchronise(ours(), &bytes, |sequence| sequence.as_u64() == 8), None);
+    }
+
+    #[test]
+    fn a_frame_of_another_log_is_none() {
+        let mut bytes = vec![0xff; 57];
+        encode(Writer::named("theirs"), LogSequence::from_u64(9), None, &entry(&[1.5]), &mut bytes).unwrap();
+        assert_eq!(decode(ours(), &bytes[57..]), Decoded::Broken);
+        assert_eq!(resynchronise(ours(), &bytes, |_| true), None);
+    }
+
+    #[test]
+    fn a_record_that_is_too_large_leaves_the_group_alone() {
+        let mut bytes = vec![1, 2, 3];
+        let large = Entry { raw: vec![0; MAX_PAYLOAD_BYTES], ..entry(&[]) };
+        encode(ours(), LogSequence::from_u64(9), None, &large, &mut bytes).unwrap_err();
+        assert_eq!(bytes, [1, 2, 3]);
     }
 
     #[test]
     fn a_header_tells_torn_foreign_and_newer_apart() {
-        let header = Header { writer: [7; 16], first: LogSequence::from_u64(3) };
+        let header = Header { writer: ours(), first: LogSequence::from_u64(3) };
         let bytes = header.encode();
         assert_eq!(Header::decode(&bytes), Ok(header));
         assert_eq!(Header::decode(&bytes[..10]), Err(HeaderError::Torn));

@@ -7,6 +7,6 @@ mod frame;
 mod reader;
 mod segment;
 
-pub(crate) use frame::{MAX_PAYLOAD_BYTES, Record};
+pub(crate) use frame::{MAX_PAYLOAD_BYTES, Record, Writer};
 pub(crate) use reader::read_all;
 pub(crate) use segment::{GroupError, RotateError, Wal};

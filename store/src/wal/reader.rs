@@ -5,7 +5,7 @@ use std::path::Path;
 
 use stadtwarte_model::LogSequence;
 
-use super::frame::{self, Decoded, HEADER_BYTES, Header, HeaderError, Record};
+use super::frame::{self, Decoded, HEADER_BYTES, Header, HeaderError, Record, Writer};
 use super::segment::list;
 use crate::error::Error;
 
@@ -26,12 +26,13 @@ pub(crate) struct Recovered {
 
 /// Reads every segment in `folder` and hands on the records after `after`.
 ///
-/// A tail that is no whole frame is what a crash during an unacknowledged write leaves: it is dropped silently when it stands at the
-/// end of a segment. Damage before the end is reported in `damage`, and the records behind it are kept.
+/// A tail that is no whole frame is what a crash during an unacknowledged write leaves: it is dropped silently when nothing was written
+/// behind it. Any other damage is reported in `damage`, and the records behind it are kept.
 ///
 /// # Errors
-/// `Io` when a segment cannot be read; `NewerFormat` when one was written by a newer program. Never for damage.
-pub(crate) fn read_all(folder: &Path, after: LogSequence) -> Result<Recovered, Error> {
+/// `Io` when a segment cannot be read; `NewerFormat` when one was written by a newer program; `ForeignLog` when one belongs to another
+/// data folder. Never for damage.
+pub(crate) fn read_all(folder: &Path, writer: Writer, after: LogSequence) -> Result<Recovered, Error> {
     let mut recovered = Recovered::default();
     if !folder.exists() {
         return Ok(recovered);
@@ -39,24 +40,28 @@ pub(crate) fn read_all(folder: &Path, after: LogSequence) -> Result<Recovered, E
     let mut segments = list(folder)?;
     segments.sort();
     for (first, path) in segments {
-        recovered.oldest_segment_first.get_or_insert(first);
-        recovered.newest_segment_before = LogSequence::from_u64(first.as_u64().saturating_sub(1));
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
             // A reader beside the writing process can meet a segment that has just been released: its rows are in files.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
             Err(source) => return Err(Error::Io { path, source }),
         };
+        if recovered.oldest_segment_first.is_some() {
+            report_missing(&path, first, after, &mut recovered);
+        }
+        recovered.oldest_segment_first.get_or_insert(first);
+        recovered.newest_segment_before = LogSequence::from_u64(first.as_u64().saturating_sub(1));
+        let segment = Segment { path: &path, bytes: &bytes, writer, first };
         match Header::decode(&bytes) {
-            Ok(_) => read_segment(&path, &bytes, first, after, &mut recovered),
+            Ok(header) if header.writer != writer => return Err(Error::ForeignLog { path }),
+            Ok(_) => segment.read(after, &mut recovered),
             Err(HeaderError::Newer(found)) => {
                 return Err(Error::NewerFormat { path, found: found.into(), known: frame::VERSION.into() });
             }
-            // Its creation was cut short before any record counted.
-            Err(HeaderError::Torn) => {}
-            Err(HeaderError::NotALog) => {
+            // A segment has its name only once its header is on disk.
+            Err(HeaderError::Torn | HeaderError::NotALog) => {
                 recovered.damage.push(format!("{}: the segment header is damaged", path.display()));
-                read_segment(&path, &bytes, first, after, &mut recovered);
+                segment.read(after, &mut recovered);
             }
         }
     }
@@ -65,39 +70,59 @@ pub(crate) fn read_all(folder: &Path, after: LogSequence) -> Result<Recovered, E
     Ok(recovered)
 }
 
-fn read_segment(path: &Path, bytes: &[u8], first: LogSequence, after: LogSequence, recovered: &mut Recovered) {
-    let mut offset = HEADER_BYTES.min(bytes.len());
-    loop {
-        let rest = &bytes[offset..];
-        match frame::decode(rest) {
-            Decoded::End => return,
-            Decoded::Record(record, length) => {
-                offset += length;
-                recovered.last = recovered.last.max(record.sequence);
-                if record.sequence > after {
-                    recovered.records.push(*record);
-                }
-            }
-            Decoded::Unreadable { sequence, bytes, detail } => {
-                recovered.last = recovered.last.max(sequence);
-                recovered.damage.push(format!("{}: record {sequence} at byte {offset}: {detail}", path.display()));
-                offset += bytes;
-            }
-            Decoded::Broken => match skip_damage(rest, first) {
-                Some(skipped) => {
-                    recovered.damage.push(damage_report(path, offset, skipped));
-                    offset += skipped;
-                }
-                None => return log_tail(path, rest.len(), offset),
-            },
-        }
+/// A segment begins with the record after the last of the one before. Others are missing; unless they are in files, they are lost.
+fn report_missing(path: &Path, first: LogSequence, after: LogSequence, recovered: &mut Recovered) {
+    let (from, to) = (recovered.last.max(recovered.newest_segment_before).max(after).next(), first);
+    if from < to {
+        let last = to.as_u64() - 1;
+        recovered.damage.push(format!("{}: the records {from} to {last} should stand before this segment, and are nowhere", path.display()));
     }
 }
 
-fn skip_damage(rest: &[u8], first: LogSequence) -> Option<usize> {
-    // A segment never holds more than a few million records; anything outside is a chance match.
-    let range = first.as_u64()..first.as_u64().saturating_add(1 << 32);
-    frame::resynchronise(rest, |sequence| range.contains(&sequence.as_u64()))
+/// One segment as it is read.
+struct Segment<'a> {
+    path: &'a Path,
+    bytes: &'a [u8],
+    writer: Writer,
+    first: LogSequence,
+}
+
+impl Segment<'_> {
+    fn read(&self, after: LogSequence, recovered: &mut Recovered) {
+        let path = self.path;
+        let mut offset = HEADER_BYTES.min(self.bytes.len());
+        loop {
+            let rest = &self.bytes[offset..];
+            match frame::decode(self.writer, rest) {
+                Decoded::End => return,
+                Decoded::Record(record, length) => {
+                    offset += length;
+                    recovered.last = recovered.last.max(record.sequence);
+                    if record.sequence > after {
+                        recovered.records.push(*record);
+                    }
+                }
+                Decoded::Unreadable { sequence, bytes, detail } => {
+                    recovered.last = recovered.last.max(sequence);
+                    recovered.damage.push(format!("{}: record {sequence} at byte {offset}: {detail}", path.display()));
+                    offset += bytes;
+                }
+                Decoded::Broken => match self.skip_damage(rest) {
+                    Some(skipped) => {
+                        recovered.damage.push(damage_report(path, offset, skipped));
+                        offset += skipped;
+                    }
+                    None => return log_tail(path, rest.len(), offset),
+                },
+            }
+        }
+    }
+
+    fn skip_damage(&self, rest: &[u8]) -> Option<usize> {
+        // A segment never holds more than a few million records; anything outside is a chance match.
+        let range = self.first.as_u64()..self.first.as_u64().saturating_add(1 << 32);
+        frame::resynchronise(self.writer, rest, |sequence| range.contains(&sequence.as_u64()))
+    }
 }
 
 fn damage_report(path: &Path, offset: usize, skipped: usize) -> String {

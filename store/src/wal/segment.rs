@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use stadtwarte_model::LogSequence;
 
-use super::frame::{self, HEADER_BYTES, Header};
+use super::frame::{self, HEADER_BYTES, Header, Writer};
 use crate::entry::Entry;
 use crate::error::Error;
 use crate::folder::sync_dir;
@@ -34,7 +34,7 @@ pub(crate) enum RotateError {
 #[derive(Debug)]
 pub(crate) struct Wal {
     folder: PathBuf,
-    writer: [u8; 16],
+    writer: Writer,
     file: File,
     path: PathBuf,
     bytes: u64,
@@ -49,14 +49,14 @@ pub(super) fn path_of(folder: &Path, first: LogSequence) -> PathBuf {
 
 impl Wal {
     /// Begins a new segment in `folder`, whose first record will be `next`.
-    pub fn create(folder: &Path, writer: [u8; 16], next: LogSequence) -> Result<Self, Error> {
+    pub fn create(folder: &Path, writer: Writer, next: LogSequence) -> Result<Self, Error> {
         Self::begin(folder, writer, next).map_err(|error| match error {
             RotateError::Undone(error) | RotateError::Poisoned(error) => error,
         })
     }
 
     /// The segment gets its name when its header is on disk: a name without it would look like the end of the segment before.
-    fn begin(folder: &Path, writer: [u8; 16], next: LogSequence) -> Result<Self, RotateError> {
+    fn begin(folder: &Path, writer: Writer, next: LogSequence) -> Result<Self, RotateError> {
         let (path, unnamed) = (path_of(folder, next), folder.join("next.tmp"));
         let write = || {
             let mut file = OpenOptions::new().create(true).truncate(true).write(true).open(&unnamed)?;
@@ -81,14 +81,15 @@ impl Wal {
         self.bytes
     }
 
+    /// The size of the pending group.
+    pub fn staged_bytes(&self) -> usize {
+        self.buffer.len()
+    }
+
     /// Frames one record into the pending group and returns its sequence. Nothing is written yet.
     pub fn stage(&mut self, duplicate_of: Option<LogSequence>, entry: &Entry) -> Result<LogSequence, postcard::Error> {
         let sequence = self.next;
-        let length = self.buffer.len();
-        if let Err(error) = frame::encode(sequence, duplicate_of, entry, &mut self.buffer) {
-            self.buffer.truncate(length);
-            return Err(error);
-        }
+        frame::encode(self.writer, sequence, duplicate_of, entry, &mut self.buffer)?;
         self.next = sequence.next();
         Ok(sequence)
     }
