@@ -261,7 +261,14 @@ fn store_options(settings: &Settings) -> stadtwarte_store::Options {
 
 fn pipeline_options(settings: &Settings) -> PipelineOptions {
     let dialects: HashMap<_, _> = settings.broker.iter().map(|broker| (broker.name.clone(), broker.dialect)).collect();
-    PipelineOptions { provision: settings.ingest.provision, visibility: settings.ingest.visibility, dialects }
+    let ingest = &settings.ingest;
+    PipelineOptions {
+        provision: ingest.provision,
+        visibility: ingest.visibility,
+        dialects,
+        max_devices: ingest.max_devices,
+        max_datastreams_per_device: ingest.max_datastreams_per_device,
+    }
 }
 
 fn endpoint_options(settings: &Settings) -> EndpointOptions {

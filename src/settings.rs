@@ -248,7 +248,8 @@ impl Settings {
 
     fn from_parts(name: String, text: &str, environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, SettingsError> {
         let mut origin = Origin { name, text, variables: BTreeMap::new() };
-        let mut table: Table = text.parse().map_err(|error: toml::de::Error| SettingsError::Mistakes(vec![syntax_error(&origin, &error)]))?;
+        let mut table: Table =
+            text.parse().map_err(|error: toml::de::Error| SettingsError::Mistakes(vec![syntax_error(&origin, &error)]))?;
         let mut mistakes = Vec::new();
         let variables: BTreeMap<String, String> = environment.into_iter().collect();
         for (variable, value) in variables {
@@ -311,7 +312,8 @@ fn brokers(table: &mut Table, mistakes: &mut Vec<Mistake>) -> Vec<Broker> {
             let (path, message) = match deserialize::<Broker>(&value) {
                 Ok(broker) => {
                     let same = |other: &Broker| (other.name == broker.name).then_some("name");
-                    let same_session = |other: &Broker| (other.url == broker.url && other.client_id == broker.client_id).then_some("client_id");
+                    let same_session =
+                        |other: &Broker| (other.url == broker.url && other.client_id == broker.client_id).then_some("client_id");
                     if let Some(key) = brokers.iter().find_map(|other| same(other).or_else(|| same_session(other))) {
                         mistakes.push((here(vec![key.to_owned()]), "another broker has the same".to_owned()));
                     }

@@ -11,8 +11,8 @@ use stadtwarte_store::{Entry, NewObservation, RegistryState, UplinkRow};
 
 use crate::dialect::Dialect;
 use crate::message::Message;
-use crate::normalise::{Normalised, Profile};
-use crate::provision::{self, Sighting};
+use crate::normalise::{Normalised, Profile, ThingKind};
+use crate::provision::{self, Bounds, Sighting};
 use crate::seen::{Example, SeenFields};
 
 /// An uplink with what was read from it.
@@ -39,9 +39,14 @@ impl Ruling {
 }
 
 impl Frame<'_> {
-    /// Whether the registry lacks anything that this frame needs.
-    pub fn is_new(&self, registry: &RegistryState) -> bool {
-        provision::is_incomplete(registry, &self.uplink.device, self.normalised.position, &self.normalised.readings)
+    /// Whether the registry lacks, and has room for, anything that this frame needs.
+    pub fn is_new(&self, registry: &RegistryState, bounds: Bounds) -> bool {
+        provision::is_incomplete(registry, bounds, &self.uplink.device, &self.normalised.readings)
+    }
+
+    /// Whether the device is somewhere else than where it is registered.
+    pub fn has_moved(&self, registry: &RegistryState) -> bool {
+        provision::has_moved(registry, &self.uplink.device, &self.message.source)
     }
 
     /// What the registry needs to know of it.
@@ -50,7 +55,6 @@ impl Frame<'_> {
             description: self.uplink.device.clone(),
             profile: self.profile.name.clone(),
             source: Arc::clone(&self.message.source),
-            position: self.normalised.position,
             readings: self.normalised.readings.clone(),
             received_at: self.message.received_at,
         }
@@ -60,10 +64,10 @@ impl Frame<'_> {
     pub fn into_entry(self, registry: &RegistryState, seen: &SeenFields) -> (Entry, Option<Example>) {
         let device = registry.devices.get(&self.uplink.device.dev_eui);
         let position = self.position(registry, device.map(AsRef::as_ref));
-        let observations = device.map_or_else(Vec::new, |device| {
+        let observations: Vec<_> = device.map_or_else(Vec::new, |device| {
             self.normalised.readings.iter().filter_map(|reading| observation(registry, device, reading, position)).collect()
         });
-        let ruling = self.ruling(device.is_some(), seen);
+        let ruling = self.ruling(device.map(|_| observations.len()), seen);
         let dev_eui = self.uplink.device.dev_eui;
         let (verdict, example) = ruling.map_or((None, None), |Ruling { reason, detail, example }| {
             (Some(Verdict { reason, detail: detail.into_owned(), dev_eui: Some(dev_eui) }), example)
@@ -81,24 +85,29 @@ impl Frame<'_> {
         (entry, example)
     }
 
-    /// Where the readings were taken: what the device itself says, else where it is registered, else what the network server says.
+    /// Where the readings were taken: what the device itself says, else where it is registered. Something that moves and does not
+    /// say where it is could be anywhere.
     fn position(&self, registry: &RegistryState, device: Option<&Device>) -> Option<Position> {
-        let registered = || {
-            let thing = registry.things.get(&device?.thing_id)?;
-            registry.location_of(thing).map(|location| location.position)
+        let moves = |device: &Device| {
+            let thing = registry.things.get(&device.thing_id);
+            thing.is_some_and(|thing| thing.kind == ThingKind::Mobility.as_str())
         };
-        self.normalised.position.or_else(registered).or(self.uplink.device.position)
+        self.normalised.position.or_else(|| provision::place_of(registry, device.filter(|device| !moves(device))?))
     }
 
     /// The gravest objection first.
-    fn ruling(&self, is_registered: bool, seen: &SeenFields) -> Option<Ruling> {
+    /// `stored` is the number of its readings that are stored, when its device is registered.
+    fn ruling(&self, stored: Option<usize>, seen: &SeenFields) -> Option<Ruling> {
         use QuarantineReason::{Encrypted, NothingUnderstood, TooManyReadings, Undecoded, UnknownDevice, UnknownField, UnreadableValue};
         let (uplink, normalised, profile) = (&self.uplink, &self.normalised, &self.profile.name);
         let object_is_empty = uplink.object.as_ref().is_none_or(serde_json::Map::is_empty);
-        if !is_registered {
-            let detail = format!("device {} is not registered, and the settings forbid adding it", uplink.device.dev_eui);
+        let Some(stored) = stored else {
+            let detail = format!(
+                "device {} is not registered: `ingest.provision` forbids adding it, or `ingest.max_devices` is reached",
+                uplink.device.dev_eui
+            );
             return Some(Ruling::new(UnknownDevice, detail));
-        }
+        };
         if uplink.encrypted {
             return Some(Ruling::new(Encrypted, "the payload is encrypted end to end"));
         }
@@ -114,9 +123,13 @@ impl Frame<'_> {
                 normalised.unreadable.iter().map(|problem| format!("{}: {}", problem.path, problem.detail)).collect();
             return Some(Ruling::new(UnreadableValue, problems.join("; ")));
         }
+        if stored < normalised.readings.len() {
+            let all = normalised.readings.len();
+            let detail = format!("{stored} of {all} readings were stored: the device has `ingest.max_datastreams_per_device` series");
+            return Some(Ruling::new(TooManyReadings, detail));
+        }
         if normalised.truncated {
-            let kept = normalised.readings.len();
-            return Some(Ruling::new(TooManyReadings, format!("the first {kept} readings were stored")));
+            return Some(Ruling::new(TooManyReadings, format!("the first {stored} readings were stored")));
         }
         let example = seen.claim(profile, &normalised.unknown_fields)?;
         let detail = format!("profile {profile} does not know {}; kept once as an example", example.fields().join(", "));

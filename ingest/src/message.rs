@@ -21,6 +21,8 @@ pub struct Message {
     pub payload: Bytes,
     /// Whether the broker delivered it as a retained message: a snapshot, not a new event.
     pub retained: bool,
+    /// The size it had, when it was too large and the transport kept only the beginning of its payload.
+    pub cut_from: Option<usize>,
     /// Whether the sender says that it may have sent it before (MQTT: DUP).
     pub is_repeat: bool,
     /// When this process read it from the socket.

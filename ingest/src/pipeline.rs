@@ -5,12 +5,12 @@
 //! ```
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::FutureExt;
 use futures::future::{BoxFuture, Either};
 use stadtwarte_model::quarantine::{QuarantineReason, Verdict};
-use stadtwarte_model::{Uplink, Visibility};
+use stadtwarte_model::{DevEui, Timestamp, Uplink, Visibility};
 use stadtwarte_store::{AppendError, Appended, Entry, RegistryState, Store};
 
 use crate::dialect::{self, Dialect, Parsed};
@@ -18,7 +18,7 @@ use crate::frame::Frame;
 use crate::message::{Intake, Message, Receipt, Refusal};
 use crate::metrics::IngestMetrics;
 use crate::normalise::{Catalogue, Normalised, normalise};
-use crate::provision::{self, Sighting};
+use crate::provision::{self, Bounds, Sighting};
 use crate::seen::{Example, SeenFields};
 
 /// A larger message is not read, and only its beginning is kept: what is made of a message can take several times its size, and the
@@ -37,11 +37,21 @@ pub struct PipelineOptions {
     pub visibility: Visibility,
     /// The dialect of each source; automatic for those not named.
     pub dialects: HashMap<String, Dialect>,
+    /// Devices that are registered at most.
+    pub max_devices: usize,
+    /// Datastreams that one device gets at most.
+    pub max_datastreams_per_device: usize,
 }
 
 impl Default for PipelineOptions {
     fn default() -> Self {
-        Self { provision: true, visibility: Visibility::Public, dialects: HashMap::new() }
+        Self {
+            provision: true,
+            visibility: Visibility::Public,
+            dialects: HashMap::new(),
+            max_devices: 1_000_000,
+            max_datastreams_per_device: 500,
+        }
     }
 }
 
@@ -52,6 +62,28 @@ pub struct Pipeline {
     options: PipelineOptions,
     metrics: Arc<IngestMetrics>,
     seen: SeenFields,
+    moves: Moves,
+}
+
+/// When devices were last found elsewhere than they are registered. A place is entered by hand; one that changes with every message is
+/// a mistake, and each change is kept for ever.
+#[derive(Debug, Default)]
+struct Moves {
+    last: Mutex<HashMap<DevEui, Timestamp>>,
+}
+
+/// Between two changes of the place of one device.
+const MOVE_PAUSE_MICROS: i64 = 600_000_000;
+
+impl Moves {
+    fn admit(&self, dev_eui: DevEui, now: Timestamp) -> bool {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_due = last.get(&dev_eui).is_none_or(|last| now.micros_since(*last) >= MOVE_PAUSE_MICROS);
+        if is_due {
+            last.insert(dev_eui, now);
+        }
+        is_due
+    }
 }
 
 /// A message after everything that needs no registry.
@@ -68,7 +100,7 @@ impl Pipeline {
     /// A pipeline into `store`.
     #[must_use]
     pub fn new(store: Store, catalogue: Catalogue, options: PipelineOptions, metrics: Arc<IngestMetrics>) -> Self {
-        Self { store, catalogue, options, metrics, seen: SeenFields::new(MAX_SEEN_FIELDS) }
+        Self { store, catalogue, options, metrics, seen: SeenFields::new(MAX_SEEN_FIELDS), moves: Moves::default() }
     }
 
     async fn take(&self, messages: Vec<Message>) -> Vec<Receipt> {
@@ -86,8 +118,9 @@ impl Pipeline {
     }
 
     fn understand(&self, registry: &RegistryState, message: Message) -> Understood<'_> {
-        if message.payload.len() > MAX_MESSAGE_BYTES {
-            let detail = format!("{} bytes; the first {MAX_MESSAGE_BYTES} are kept", message.payload.len());
+        let (bytes, kept) = (message.cut_from.unwrap_or(message.payload.len()), message.payload.len().min(MAX_MESSAGE_BYTES));
+        if bytes > kept {
+            let detail = format!("{bytes} bytes; the first {kept} are kept");
             return Understood::Foreign(message, Verdict { reason: QuarantineReason::Oversized, detail, dev_eui: None });
         }
         let dialect = self.options.dialects.get(message.source.as_ref()).copied().unwrap_or_default();
@@ -121,13 +154,17 @@ impl Pipeline {
 
     /// Registers everything that this batch is the first to mention, in one transaction.
     async fn register_missing(&self, registry: Arc<RegistryState>, understood: &[Understood<'_>]) -> Result<Arc<RegistryState>, Refusal> {
+        let bounds = Bounds { devices: self.options.max_devices, datastreams: self.options.max_datastreams_per_device };
         let frames = understood.iter().filter_map(|understood| match understood {
             Understood::Uplink(frame) => Some(frame),
             Understood::Event | Understood::Foreign(..) => None,
         });
         let missing: Vec<Sighting> = frames
             .filter(|frame| self.options.provision || registry.devices.contains_key(&frame.uplink.device.dev_eui))
-            .filter(|frame| frame.is_new(&registry))
+            .filter(|frame| {
+                let moves = || self.moves.admit(frame.uplink.device.dev_eui, frame.message.received_at);
+                frame.is_new(&registry, bounds) || (frame.has_moved(&registry) && moves())
+            })
             .map(|frame| frame.sighting())
             .collect();
         if missing.is_empty() {
@@ -135,9 +172,9 @@ impl Pipeline {
         }
         let (store, catalogue, class) = (self.store.clone(), self.catalogue.clone(), self.options.visibility);
         let written = tokio::task::spawn_blocking(move || {
-            store
-                .registry()
-                .write(|registry| missing.iter().try_for_each(|sighting| provision::register(registry, &catalogue, class, sighting)))
+            store.registry().write(|registry| {
+                missing.iter().try_for_each(|sighting| provision::register(registry, &catalogue, class, bounds, sighting))
+            })
         });
         match written.await {
             Ok(Ok(())) => Ok(self.store.registry().state()),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 use stadtwarte_model::entity::Device;
 use stadtwarte_model::uplink::DeviceDescription;
-use stadtwarte_model::{DevEui, Position, Reading, ThingId, Timestamp, Visibility};
+use stadtwarte_model::{DevEui, Position, Reading, Timestamp, Visibility};
 use stadtwarte_store::{DatastreamKey, Error, NewDatastream, NewDevice, NewProperty, NewThing, RegistryState, RegistryWriter};
 
 use crate::normalise::{Catalogue, Profile, ThingKind};
@@ -24,29 +24,51 @@ pub(crate) struct Sighting {
     pub description: DeviceDescription,
     pub profile: String,
     pub source: Arc<str>,
-    pub position: Option<Position>,
     pub readings: Vec<Reading>,
     pub received_at: Timestamp,
 }
 
-/// Whether the registry lacks anything that readings of this device at this place need.
-pub(crate) fn is_incomplete(
-    registry: &RegistryState,
-    description: &DeviceDescription,
-    position: Option<Position>,
-    readings: &[Reading],
-) -> bool {
-    let Some(device) = registry.devices.get(&description.dev_eui) else { return true };
-    (position.or(description.position).is_some() && lacks_place(registry, device.thing_id))
-        || readings.iter().any(|reading| datastream_of(registry, device, reading).is_none())
+/// How much is registered without anybody asking for it: whoever may publish can make up names without end.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    /// Devices in all.
+    pub devices: usize,
+    /// Datastreams of one device.
+    pub datastreams: usize,
 }
 
-fn lacks_place(registry: &RegistryState, thing_id: ThingId) -> bool {
-    registry.things.get(&thing_id).is_none_or(|thing| thing.location_id.is_none())
+impl Bounds {
+    fn has_room_for_device(self, registry: &RegistryState) -> bool {
+        registry.devices.len() < self.devices
+    }
+
+    fn has_room_for_datastream(self, registry: &RegistryState, device: &Device) -> bool {
+        registry.datastreams_of(device.thing_id).take(self.datastreams).count() < self.datastreams
+    }
 }
 
-fn place_of(sighting: &Sighting) -> Option<Position> {
-    sighting.position.or(sighting.description.position)
+/// Whether the registry lacks, and has room for, anything that readings of this device need.
+pub(crate) fn is_incomplete(registry: &RegistryState, bounds: Bounds, description: &DeviceDescription, readings: &[Reading]) -> bool {
+    let Some(device) = registry.devices.get(&description.dev_eui) else { return bounds.has_room_for_device(registry) };
+    (description.position.is_some() && place_of(registry, device).is_none())
+        || (readings.iter().any(|reading| datastream_of(registry, device, reading).is_none())
+            && bounds.has_room_for_datastream(registry, device))
+}
+
+/// Whether the network server that the device was registered from has it elsewhere now.
+pub(crate) fn has_moved(registry: &RegistryState, description: &DeviceDescription, source: &str) -> bool {
+    // About a decimetre: coordinates go through texts.
+    const TOLERANCE_DEG: f64 = 1e-6;
+    let Some(device) = registry.devices.get(&description.dev_eui).filter(|device| device.source == source) else { return false };
+    place_of(registry, device).zip(description.position).is_some_and(|(known, stated)| {
+        (known.lon_deg - stated.lon_deg).abs() > TOLERANCE_DEG || (known.lat_deg - stated.lat_deg).abs() > TOLERANCE_DEG
+    })
+}
+
+/// Where the device is registered.
+pub(crate) fn place_of(registry: &RegistryState, device: &Device) -> Option<Position> {
+    let thing = registry.things.get(&device.thing_id)?;
+    registry.location_of(thing).map(|location| location.position)
 }
 
 /// The datastream that a reading of a device belongs to, if it is registered.
@@ -69,18 +91,24 @@ pub(crate) fn register(
     registry: &mut RegistryWriter<'_>,
     catalogue: &Catalogue,
     class: Visibility,
+    bounds: Bounds,
     sighting: &Sighting,
 ) -> Result<(), Error> {
-    let dev_eui = sighting.description.dev_eui;
-    let device = match registry.state().devices.get(&dev_eui) {
+    let description = &sighting.description;
+    let device = match registry.state().devices.get(&description.dev_eui) {
         Some(device) => Arc::clone(device),
-        None => register_device(registry, catalogue, class, sighting)?,
+        None if bounds.has_room_for_device(registry.state()) => register_device(registry, catalogue, class, sighting)?,
+        None => return Ok(()),
     };
-    if let Some(position) = place_of(sighting).filter(|_| lacks_place(registry.state(), device.thing_id)) {
+    let state = registry.state();
+    let is_elsewhere = place_of(state, &device).is_none() || has_moved(state, description, &sighting.source);
+    if let Some(position) = description.position.filter(|_| is_elsewhere) {
         registry.move_thing(device.thing_id, position, sighting.received_at)?;
     }
     for reading in &sighting.readings {
-        register_datastream(registry, catalogue, &device, reading)?;
+        if datastream_of(registry.state(), &device, reading).is_none() && bounds.has_room_for_datastream(registry.state(), &device) {
+            register_datastream(registry, catalogue, &device, reading)?;
+        }
     }
     Ok(())
 }
@@ -126,7 +154,7 @@ fn thing_of(catalogue: &Catalogue, profile: &Profile, class: Visibility, sightin
         kind: kind.as_str().to_owned(),
         visibility: wanted.stricter(class).stricter(hint.visibility),
         properties: public_tags.collect::<Map<_, _>>(),
-        position: place_of(sighting),
+        position: description.position,
     }
 }
 
@@ -150,9 +178,6 @@ fn tidy(text: &str) -> Option<String> {
 }
 
 fn register_datastream(registry: &mut RegistryWriter<'_>, catalogue: &Catalogue, device: &Device, reading: &Reading) -> Result<(), Error> {
-    if datastream_of(registry.state(), device, reading).is_some() {
-        return Ok(());
-    }
     let definition = catalogue.property(&reading.property);
     let property = definition.map_or_else(
         || NewProperty {
@@ -250,7 +275,6 @@ mod tests {
                 description,
                 profile: "default".to_owned(),
                 source: "test".into(),
-                position: None,
                 readings: Vec::new(),
                 received_at: Timestamp::from_millis(0),
             };

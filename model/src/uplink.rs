@@ -66,7 +66,8 @@ pub struct DeviceDescription {
     pub application: Option<String>,
     /// Tags or attributes that an operator attached.
     pub tags: BTreeMap<String, String>,
-    /// Where the device is; never where a gateway is.
+    /// Where an operator or a service of the network server says that the device is; not what the device says of where it was, and
+    /// never where a gateway is.
     pub position: Option<Position>,
 }
 

@@ -113,7 +113,8 @@ impl View {
         if datastreams.is_empty() {
             return None;
         }
-        let newest = datastreams.iter().filter_map(|stream| stream.latest).max_by_key(|latest| (latest.phenomenon_time, latest.id));
+        let placed = datastreams.iter().filter_map(|stream| stream.latest).filter(|latest| latest.position.is_some());
+        let newest = placed.max_by_key(|latest| (latest.phenomenon_time, latest.id));
         let fixed = || self.registry().location_of(thing).map(|location| location.position);
         let position = newest.and_then(|latest| latest.position).or_else(fixed);
         Some(Station { thing, position, datastreams })

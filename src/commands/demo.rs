@@ -37,7 +37,12 @@ impl Demo {
             return Err(Failure::Usage("mqtt.listen: the demo needs the MQTT endpoint".to_owned()));
         }
         let folder = choose_folder(common, &mut settings)?;
-        let options = DemoOptions { devices: usize::try_from(self.devices).unwrap_or(usize::MAX), seed: self.seed, history_days: self.history_days, rate: self.rate };
+        let options = DemoOptions {
+            devices: usize::try_from(self.devices).unwrap_or(usize::MAX),
+            seed: self.seed,
+            history_days: self.history_days,
+            rate: self.rate,
+        };
         let city = DemoCity::new(options);
         city.name().clone_into(&mut settings.town.name);
         settings.town.title = String::from("Demo");

@@ -34,8 +34,7 @@ impl Key {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let folder = DataFolder::new(&settings.data.dir);
         // Beside a running server: the registry is a database and takes turns; the server notices within seconds.
-        let registry = Registry::open_beside(&folder)
-            .context("start `stadtwarte up` once, or name its data folder with --data")?;
+        let registry = Registry::open_beside(&folder).context("start `stadtwarte up` once, or name its data folder with --data")?;
         let key = registry.write(|registry| registry.create_key(name, *role, clock.now())).map_err(anyhow::Error::from)?;
         println!("{key}");
         if !common.quiet {

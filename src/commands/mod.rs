@@ -122,7 +122,8 @@ impl Common {
     /// The settings, with `--data` applied.
     fn settings(&self) -> Result<Settings, SettingsError> {
         // What is not UTF-8 is no setting, or a value that will be named as wrong.
-        let environment = std::env::vars_os().filter_map(|(key, value)| Some((key.into_string().ok()?, value.to_string_lossy().into_owned())));
+        let environment =
+            std::env::vars_os().filter_map(|(key, value)| Some((key.into_string().ok()?, value.to_string_lossy().into_owned())));
         let mut settings = Settings::load(self.config.as_deref(), environment)?;
         if let Some(dir) = &self.data {
             settings.data.dir.clone_from(dir);

@@ -313,13 +313,7 @@ mod tests {
         let mut window = Window::new(1000);
         let first = LogSequence::from_u64(1);
         window.insert(keys(identity("a", Some("x"), 0)), first, true);
-        for (hours, expected) in [
-            (-48, Known::New),
-            (-24, copy_of(first)),
-            (0, copy_of(first)),
-            (24, copy_of(first)),
-            (48, Known::New),
-        ] {
+        for (hours, expected) in [(-48, Known::New), (-24, copy_of(first)), (0, copy_of(first)), (24, copy_of(first)), (48, Known::New)] {
             let again = at(identity("b", Some("y"), 0), hours);
             assert_eq!(window.check(keys(again), false), expected, "{hours} h");
         }
@@ -328,7 +322,8 @@ mod tests {
     #[test]
     fn through_the_same_source_an_equal_frame_is_a_copy_for_minutes_only() {
         let mut window = Window::new(1000);
-        let after = |minutes: i64, id, source| Identity { event_time: NOON.plus_micros(minutes * 60_000_000), ..identity(source, Some(id), 0) };
+        let after =
+            |minutes: i64, id, source| Identity { event_time: NOON.plus_micros(minutes * 60_000_000), ..identity(source, Some(id), 0) };
         let (first, second) = (LogSequence::from_u64(1), LogSequence::from_u64(2));
         window.insert(keys(after(0, "x", "a")), first, true);
         assert_eq!(window.check(keys(after(5, "late", "a")), false), copy_of(first), "a late gateway");

@@ -112,6 +112,9 @@ fn uplink(mut document: Document) -> Result<Uplink, DialectError> {
     let settled = heard::settle(heard, server, |index, problem| {
         message.warn(&format!("rxInfo[{index}].timeSinceGpsEpoch"), problem);
     });
+    if let Some(warning) = settled.warning() {
+        message.warn("rxInfo", warning);
+    }
     let times = UplinkTimes {
         gps: settled.gps,
         network_server: server,

@@ -30,10 +30,22 @@ pub(super) struct Heard {
 pub(super) struct Settled {
     /// Best first.
     pub(super) receptions: Vec<Reception>,
+    /// How many worse ones there were.
+    pub(super) left_out: usize,
     pub(super) gps: Option<Timestamp>,
     /// Of the best reception that has one.
     pub(super) gateway: Option<Timestamp>,
 }
+
+impl Settled {
+    /// A warning when not all receptions are kept.
+    pub(super) fn warning(&self) -> Option<String> {
+        (self.left_out > 0).then(|| format!("the best {MAX_RECEPTIONS} of {} are kept", MAX_RECEPTIONS + self.left_out))
+    }
+}
+
+/// More gateways than hear any frame; a list of thousands would be somebody's mistake, or an attack.
+const MAX_RECEPTIONS: usize = 64;
 
 /// Sorts receptions, best signal-to-noise ratio first, then strongest, and chooses among their clocks.
 ///
@@ -52,8 +64,10 @@ pub(super) fn settle(mut heard: Vec<Heard>, server: Option<Timestamp>, mut refus
             gps = Some(time);
         }
     }
+    let left_out = heard.len().saturating_sub(MAX_RECEPTIONS);
+    heard.truncate(MAX_RECEPTIONS);
     let gateway = heard.iter().find_map(|one| one.reception.gateway_time);
-    Settled { receptions: heard.into_iter().map(|one| one.reception).collect(), gps, gateway }
+    Settled { receptions: heard.into_iter().map(|one| one.reception).collect(), left_out, gps, gateway }
 }
 
 fn best_first(a: &Reception, b: &Reception) -> Ordering {

@@ -84,6 +84,9 @@ fn uplink(mut document: Document) -> Result<Uplink, DialectError> {
     let settled = heard::settle(receptions(&body, &radio), times.network_server, |index, problem| {
         body.warn(&format!("rx_metadata[{index}].gps_time"), problem);
     });
+    if let Some(warning) = settled.warning() {
+        body.warn("rx_metadata", warning);
+    }
     let gateway = settled.gateway.or(times.gateway);
     let object = object.filter(|object| !object.is_null()).and_then(|object| match object {
         Value::Object(object) => Some(object),
@@ -138,12 +141,11 @@ fn device(ids: &Fields<'_>, message: &Fields<'_>, body: &Fields<'_>) -> Result<D
     let holder = if body.has("attributes") { body } else { message };
     let tags = holder.texts("attributes");
     let locations = locations(body);
-    let named = |name: &str| locations.get(name).copied();
-    // What the device itself measured, what an operator entered, what a service computed.
-    let position = named("frm-payload")
-        .or_else(|| place::of_tags(&tags, |tag, problem| holder.warn(&format!("attributes.{tag}"), problem)))
-        .or_else(|| named("user"))
-        .or_else(|| locations.values().next().copied());
+    // What an operator entered, what a service computed. `frm-payload` is the last that the device said in any message; what it says in
+    // this one is in its object.
+    let position = place::of_tags(&tags, |tag, problem| holder.warn(&format!("attributes.{tag}"), problem))
+        .or_else(|| locations.get("user").copied())
+        .or_else(|| locations.iter().find(|(name, _)| *name != "frm-payload").map(|(_, position)| *position));
     let version = body.object("version_ids");
     let (brand, model) = version.map_or((None, None), |version| (version.text("brand_id"), version.text("model_id")));
     let (profile, brand_model) = match (brand, model) {

@@ -118,7 +118,7 @@ impl ClientMetrics {
         registry.register("acks", "Acknowledgements of durable messages", self.acks.clone());
         registry.register("stale_acks", "Acknowledgements dropped because their connection is gone", self.stale_acks.clone());
         registry.register("retries", "Repeated submissions after a refusal", self.retries.clone());
-        registry.register("oversize", "Messages above the size limit, acknowledged and not stored", self.oversize.clone());
+        registry.register("oversize", "Messages above the size limit, of which only the beginning is kept", self.oversize.clone());
         registry.register("dropped", "QoS 0 messages dropped because the queue was full", self.dropped.clone());
         registry.register("at_most_once", "Messages that came with QoS 0", self.at_most_once.clone());
     }

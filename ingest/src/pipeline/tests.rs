@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 use stadtwarte_model::{ManualClock, Timestamp};
-use stadtwarte_store::{DataFolder, Options};
+use stadtwarte_store::{DataFolder, Options, observation_at};
 use tempfile::TempDir;
 
 use super::*;
@@ -31,6 +31,7 @@ fn message(payload: impl Into<Bytes>) -> Message {
         topic: TOPIC.to_owned(),
         payload: payload.into(),
         retained: false,
+        cut_from: None,
         is_repeat: false,
         received_at: NOON,
     }
@@ -65,9 +66,9 @@ async fn an_example_whose_append_failed_is_made_up_for_by_the_next_message() {
     closed.store.shut_down().await.unwrap();
     let unknown = |f_cnt| message(uplink(&json!({"fCnt": f_cnt, "data": "AQ==", "object": {"temperature": 20, "frobnication": 7}})));
     assert_eq!(submit(&closed, unknown(1)).await, Err(Refusal::Retry));
-    let Pipeline { store, catalogue, options, metrics, seen } = closed;
+    let Pipeline { store, catalogue, options, metrics, seen, moves } = closed;
     drop(store);
-    let reopened = Pipeline { store: open(folder.path()).await, catalogue, options, metrics, seen };
+    let reopened = Pipeline { store: open(folder.path()).await, catalogue, options, metrics, seen, moves };
     for f_cnt in 1..4 {
         assert_eq!(submit(&reopened, unknown(f_cnt)).await, Ok(()));
     }
@@ -137,6 +138,81 @@ async fn a_counter_that_began_again_long_after_is_news_and_at_once_a_copy() {
         assert_eq!(submit(&pipeline, message(uplink(&fields))).await, Ok(()));
         assert_eq!(rows(&pipeline), expected, "{time}");
     }
+}
+
+/// An uplink of a vehicle's tracker, registered at its depot by an operator.
+fn tracker(f_cnt: u32, object: &Value) -> Vec<u8> {
+    let device = json!({"devEui": "24e124aabbccdd01", "deviceProfileName": "TrackerD", "tags": {"lat": "52.5", "lon": "9.5"}});
+    json!({"deviceInfo": device, "devAddr": "01abcdef", "fCnt": f_cnt, "data": "AQ==", "object": object}).to_string().into_bytes()
+}
+
+/// Where the observations were made, as longitudes, by time of storing.
+fn longitudes(pipeline: &Pipeline) -> Vec<Option<f64>> {
+    let snapshot = pipeline.store.snapshot();
+    let mut rows: Vec<_> =
+        snapshot.observations.hot.iter().flat_map(|batch| (0..batch.num_rows()).filter_map(|row| observation_at(batch, row))).collect();
+    rows.sort_by_key(|row| row.id);
+    rows.iter().map(|row| row.position.map(|place| place.lon_deg)).collect()
+}
+
+/// Where the only Thing is registered.
+fn registered(pipeline: &Pipeline) -> f64 {
+    let registry = pipeline.store.registry().state();
+    let thing = registry.things.values().next().unwrap();
+    registry.location_of(thing).unwrap().position.lon_deg
+}
+
+#[tokio::test]
+async fn what_a_tracker_says_of_its_place_holds_for_that_message_alone() {
+    let folder = TempDir::new().unwrap();
+    let pipeline = pipeline(folder.path()).await;
+    let fix = json!({"Latitude": 52.1, "Longitud": 9.1, "Transport": "MOVE"});
+    let no_fix = json!({"Latitude": 0, "Longitud": 0, "Transport": "MOVE"});
+    for (f_cnt, object) in [(1, &fix), (2, &no_fix)] {
+        assert_eq!(submit(&pipeline, message(tracker(f_cnt, object))).await, Ok(()));
+    }
+    assert_eq!(longitudes(&pipeline), [Some(9.1), None]);
+    assert!((registered(&pipeline) - 9.5).abs() < 1e-9, "the depot");
+}
+
+#[tokio::test]
+async fn a_device_that_an_operator_moves_is_registered_at_its_new_place() {
+    let folder = TempDir::new().unwrap();
+    let pipeline = pipeline(folder.path()).await;
+    let at = |f_cnt: u32, lon: &str, minutes: i64, source: &str| {
+        let device = json!({"devEui": "24e124aabbccdd01", "deviceProfileName": "x", "tags": {"lat": "52.5", "lon": lon}});
+        let uplink = json!({"deviceInfo": device, "devAddr": "01abcdef", "fCnt": f_cnt, "data": "AQ==", "object": {"temperature": 20}});
+        Message { source: source.into(), received_at: NOON.plus_micros(minutes * 60_000_000), ..message(uplink.to_string().into_bytes()) }
+    };
+    for (message, expected) in [
+        (at(1, "9.5", 0, "ours"), 9.5),
+        (at(2, "9.6", 1, "ours"), 9.6),
+        (at(3, "9.7", 2, "ours"), 9.6),
+        (at(4, "9.7", 12, "ours"), 9.7),
+        (at(5, "9.9", 30, "another network server"), 9.7),
+    ] {
+        assert_eq!(submit(&pipeline, message).await, Ok(()));
+        assert!((registered(&pipeline) - expected).abs() < 1e-9, "{expected}");
+    }
+    assert_eq!(longitudes(&pipeline), [Some(9.5), Some(9.6), Some(9.6), Some(9.7), Some(9.7)]);
+}
+
+#[tokio::test]
+async fn made_up_devices_and_series_are_registered_up_to_a_bound_and_their_messages_kept() {
+    let folder = TempDir::new().unwrap();
+    let options = PipelineOptions { max_devices: 2, max_datastreams_per_device: 3, ..PipelineOptions::default() };
+    let pipeline = Pipeline { options, ..pipeline(folder.path()).await };
+    for number in 1..=4 {
+        let uplink = json!({"deviceInfo": {"devEui": format!("24e124aabbccdd{number:02}")}, "fCnt": number, "object": {"temperature": 20}});
+        assert_eq!(submit(&pipeline, message(uplink.to_string().into_bytes())).await, Ok(()));
+    }
+    assert_eq!(pipeline.store.registry().state().devices.len(), 2);
+    assert_eq!(rows(&pipeline), [4, 2, 2]);
+    let many = json!({"fCnt": 9, "object": {"temperature_1": 20, "temperature_2": 20, "temperature_3": 20, "temperature_4": 20}});
+    assert_eq!(submit(&pipeline, message(uplink(&many))).await, Ok(()));
+    assert_eq!(pipeline.store.registry().state().datastreams.len(), 4, "one of the second device, three of the first");
+    assert_eq!(rows(&pipeline), [5, 4, 3], "two of four readings, and the message");
+    assert_eq!(pipeline.metrics.quarantined("too_many_readings"), 1);
 }
 
 #[tokio::test]

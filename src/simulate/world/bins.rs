@@ -28,7 +28,8 @@ impl World {
         let is_tilted = unit(accident) < 1.0 / 700.0 && (8.0..14.0).contains(&local.hour);
         let filling = self.filling(site, at_s);
         Bin {
-            distance_mm: (CONTAINER_DEPTH_MM * (1.0 - 0.93 * filling) + 7.0 * noise(site.seed, at_s / 5_000.0)).clamp(60.0, CONTAINER_DEPTH_MM),
+            distance_mm: (CONTAINER_DEPTH_MM * (1.0 - 0.93 * filling) + 7.0 * noise(site.seed, at_s / 5_000.0))
+                .clamp(60.0, CONTAINER_DEPTH_MM),
             temperature_cel: self.air(site, now).temperature_cel + 2.0 * filling + weather.solar_w_m2 * 0.006,
             is_tilted,
         }

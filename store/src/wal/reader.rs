@@ -75,7 +75,9 @@ fn report_missing(path: &Path, first: LogSequence, after: LogSequence, recovered
     let (from, to) = (recovered.last.max(recovered.newest_segment_before).max(after).next(), first);
     if from < to {
         let last = to.as_u64() - 1;
-        recovered.damage.push(format!("{}: the records {from} to {last} should stand before this segment, and are nowhere", path.display()));
+        recovered
+            .damage
+            .push(format!("{}: the records {from} to {last} should stand before this segment, and are nowhere", path.display()));
     }
 }
 

@@ -213,13 +213,14 @@ fn empty_text_is_no_name_and_no_session_and_port_zero_is_no_port() {
 }
 
 #[test]
-fn a_place_guessed_from_an_internet_address_is_no_place_but_other_services_may_locate() {
-    let lon_deg = |source: &str| {
-        let place = format!(r#""locations":{{"as-geo":{{"latitude":54.5,"longitude":9.5,"source":"{source}"}}}}"#);
+fn a_place_is_what_operators_and_services_say_but_not_a_guess_from_an_internet_address_nor_an_old_fix() {
+    let lon_deg = |name: &str, source: &str| {
+        let place = format!(r#""locations":{{"{name}":{{"latitude":54.5,"longitude":9.5,"source":"{source}"}}}}"#);
         things_stack(&place).device.position.map(|position| position.lon_deg)
     };
-    assert_eq!(lon_deg("SOURCE_LORA_TDOA_GEOLOCATION"), Some(9.5));
-    assert_eq!(lon_deg("SOURCE_IP_GEOLOCATION"), None);
+    assert_eq!(lon_deg("as-geo", "SOURCE_LORA_TDOA_GEOLOCATION"), Some(9.5));
+    assert_eq!(lon_deg("as-geo", "SOURCE_IP_GEOLOCATION"), None);
+    assert_eq!(lon_deg("frm-payload", "SOURCE_GPS"), None, "it may be of any message before");
 }
 
 #[test]

@@ -10,6 +10,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use stadtwarte_model::Clock;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
@@ -18,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::backoff::Backoff;
-use super::delivery::{Ack, Content, Delivery, Queued};
+use super::delivery::{Ack, Delivery, Queued};
 use super::link::{Broker, Incoming, Link, LinkError, LinkEvent};
 use super::options::{BrokerOptions, SubscribeQos};
 use super::session::Session;
@@ -198,13 +199,13 @@ impl Runner {
 
     /// Puts a message into the queue, or says why the connection must end.
     async fn hand_over(&mut self, session: &Arc<Session>, incoming: Incoming) -> Result<(), LinkError> {
-        let is_oversize = incoming.size > usize::try_from(self.options.max_packet_bytes).unwrap_or(usize::MAX);
-        if is_oversize {
+        let most = usize::try_from(self.options.max_kept_bytes).unwrap_or(usize::MAX);
+        let cut_from = (incoming.size > most).then_some(incoming.payload.len());
+        if cut_from.is_some() {
             self.note_oversize(&incoming);
         }
         self.note_quality(&incoming);
         let ack = match incoming.ack {
-            None if is_oversize => return Ok(()),
             None if !self.queued.enter(incoming.size, &self.options) => {
                 self.note_drop(&incoming);
                 return Ok(());
@@ -212,20 +213,23 @@ impl Runner {
             None => None,
             Some(id) => Some(Ack { session: Arc::clone(session), id, place: self.place().await? }),
         };
-        let content = if is_oversize {
-            Content::Oversize
+        // A copy, because a slice would hold all of it.
+        let payload = if cut_from.is_some() {
+            Bytes::copy_from_slice(&incoming.payload[..most.min(incoming.payload.len())])
         } else {
-            Content::Message(Message {
-                source: Arc::clone(&self.source),
-                topic: incoming.topic,
-                payload: incoming.payload,
-                retained: incoming.retained,
-                is_repeat: incoming.is_repeat,
-                received_at: self.clock.now(),
-            })
+            incoming.payload
+        };
+        let message = Message {
+            source: Arc::clone(&self.source),
+            topic: incoming.topic,
+            payload,
+            retained: incoming.retained,
+            cut_from,
+            is_repeat: incoming.is_repeat,
+            received_at: self.clock.now(),
         };
         let Some(queue) = &self.queue else { return Ok(()) };
-        match queue.try_send(Delivery { content, ack }) {
+        match queue.try_send(Delivery { message, ack }) {
             Ok(()) => Ok(()),
             Err(TrySendError::Full(_)) => Err(LinkError::Lost("the queue to the store is full".to_owned())),
             Err(TrySendError::Closed(_)) => {
@@ -258,8 +262,8 @@ impl Runner {
     fn note_oversize(&self, incoming: &Incoming) {
         self.metrics.oversize.inc();
         if self.log.admits() {
-            let (broker, bytes, max_bytes) = (&self.options.name, incoming.size, self.options.max_packet_bytes);
-            tracing::error!(broker, topic = ?incoming.topic, bytes, max_bytes, "message above the size limit is dropped");
+            let (broker, bytes, max_bytes) = (&self.options.name, incoming.size, self.options.max_kept_bytes);
+            tracing::error!(broker, topic = ?incoming.topic, bytes, max_bytes, "only the beginning of a message above the size limit is kept");
         }
     }
 

@@ -27,7 +27,7 @@ use crate::mqtt::metrics::BrokerMetrics;
 
 /// What a message needs besides itself.
 pub(super) struct Delivery {
-    pub(super) content: Content,
+    pub(super) message: Message,
     /// How to acknowledge it; none for QoS 0.
     pub(super) ack: Option<Ack>,
 }
@@ -38,14 +38,6 @@ pub(super) struct Ack {
     pub(super) id: AckId,
     /// Its place in the window, given back when the message is settled.
     pub(super) place: OwnedSemaphorePermit,
-}
-
-/// What came.
-pub(super) enum Content {
-    /// A message for the intake.
-    Message(Message),
-    /// A message that is too large to be kept: acknowledged in its turn, so that the broker does not send it again for ever.
-    Oversize,
 }
 
 /// QoS 0 messages between socket and intake, which nothing but this bounds.
@@ -162,26 +154,10 @@ pub(super) async fn deliver(context: Arc<Context>, mut queue: mpsc::Receiver<Del
 
 /// Hands a batch to the intake, in order; returns one future per delivery, in order.
 async fn submit(context: Arc<Context>, batch: Vec<Delivery>) -> Vec<BoxFuture<'static, Settled>> {
-    let messages: Vec<_> = batch
-        .iter()
-        .filter_map(|delivery| match &delivery.content {
-            Content::Message(message) => Some(message.clone()),
-            Content::Oversize => None,
-        })
-        .collect();
+    let messages: Vec<_> = batch.iter().map(|delivery| delivery.message.clone()).collect();
     context.metrics.messages.inc_by(messages.len() as u64);
-    let receipts = if messages.is_empty() { Vec::new() } else { context.intake.submit(messages).await };
-    let mut receipts = receipts.into_iter();
-    batch
-        .into_iter()
-        .map(|delivery| match delivery.content {
-            Content::Oversize => {
-                let settled = Settled { ack: delivery.ack, at_most_once_bytes: None, outcome: Outcome::Stored };
-                std::future::ready(settled).boxed()
-            }
-            Content::Message(message) => settle(Arc::clone(&context), message, delivery.ack, receipts.next()).boxed(),
-        })
-        .collect()
+    let mut receipts = context.intake.submit(messages).await.into_iter();
+    batch.into_iter().map(|delivery| settle(Arc::clone(&context), delivery.message, delivery.ack, receipts.next()).boxed()).collect()
 }
 
 /// Waits for a receipt and submits again while the intake refuses.

@@ -63,11 +63,11 @@ pub struct BrokerOptions {
     pub connect_timeout: Duration,
     /// Time for SUBACK. Default 15 s.
     pub subscribe_timeout: Duration,
-    /// Largest packet we want. MQTT 5 brokers are told and drop what is larger. 3.1.1 brokers cannot be told: what is larger is
-    /// read, counted, acknowledged and dropped, because a broker that gets no acknowledgement sends it again for ever. Default 1 MiB.
+    /// Of a message above this size only the beginning is kept, so that a few cannot fill the memory. Default 1 MiB.
+    pub max_kept_bytes: u32,
+    /// Largest packet that is read. MQTT 5 brokers are told and drop what is larger; at 3.1.1 brokers it ends the connection, again
+    /// and again until somebody removes it. Default 16 MiB.
     pub max_packet_bytes: u32,
-    /// Largest packet of a 3.1.1 broker that is read to be dropped; above it the connection ends. Default 16 MiB.
-    pub max_skipped_packet_bytes: u32,
     /// QoS 1 messages that may be unacknowledged. MQTT 5 brokers are told (Receive Maximum); 3.1.1 brokers have a window of their
     /// own. Not every broker keeps to it: Mosquitto 2.0.11 sends twenty more for every acknowledgement while it works off a
     /// backlog, in both versions. Above twice this number nothing is read until the store has caught up. Default 256.
@@ -124,8 +124,8 @@ impl BrokerOptions {
             keep_alive: Duration::from_secs(20),
             connect_timeout: Duration::from_secs(15),
             subscribe_timeout: Duration::from_secs(15),
-            max_packet_bytes: 1 << 20,
-            max_skipped_packet_bytes: 16 << 20,
+            max_kept_bytes: 1 << 20,
+            max_packet_bytes: 16 << 20,
             max_in_flight: 256,
             max_queued_messages: 1024,
             max_queued_bytes: 16 << 20,
@@ -173,9 +173,9 @@ impl BrokerOptions {
             ("keep_alive", self.keep_alive <= Duration::from_secs(u16::MAX.into()), "must be at most 65535 s"),
             ("connect_timeout", self.connect_timeout >= Duration::from_secs(1), "must be at least 1 s"),
             ("subscribe_timeout", !self.subscribe_timeout.is_zero(), "must be longer than nothing"),
-            ("max_packet_bytes", self.max_packet_bytes >= 64 << 10, "must be at least 64 KiB: network servers send more than 10 KiB"),
-            ("max_skipped_packet_bytes", self.max_skipped_packet_bytes >= self.max_packet_bytes, "must be at least `max_packet_bytes`"),
-            ("max_skipped_packet_bytes", self.max_skipped_packet_bytes <= 268_435_455, "must be at most 268435455, the limit of MQTT"),
+            ("max_kept_bytes", self.max_kept_bytes >= 64 << 10, "must be at least 64 KiB: network servers send more than 10 KiB"),
+            ("max_packet_bytes", self.max_packet_bytes >= self.max_kept_bytes, "must be at least `max_kept_bytes`"),
+            ("max_packet_bytes", self.max_packet_bytes <= 268_435_455, "must be at most 268435455, the limit of MQTT"),
             ("max_in_flight", self.max_in_flight >= 1, "must be at least 1"),
             ("max_queued_messages", self.max_queued_messages >= 1, "must be at least 1"),
             ("session_expiry", u32::try_from(self.session_expiry.as_secs()).is_ok(), "must be at most 4294967295 s"),
@@ -294,7 +294,7 @@ mod tests {
         assert!(mistake(|o| o.client_id.clear()).contains("`client_id`"));
         assert!(mistake(|o| o.password = Some("x".to_owned())).contains("`username`"));
         assert!(mistake(|o| o.keep_alive = Duration::from_secs(1)).contains("`keep_alive`"));
-        assert!(mistake(|o| o.max_packet_bytes = 10 << 10).contains("`max_packet_bytes`"));
+        assert!(mistake(|o| o.max_kept_bytes = 10 << 10).contains("`max_kept_bytes`"));
         assert!(mistake(|o| o.tls.key_file = Some("k.pem".into())).contains("`certificate_file`"));
         let unencrypted = mistake(|o| o.tls.ca_file = Some("ca.pem".into()));
         assert!(unencrypted.contains("`ca_file`") && unencrypted.contains("mqtts://"), "{unencrypted}");

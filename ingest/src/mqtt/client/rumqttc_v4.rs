@@ -29,7 +29,7 @@ impl BrokerV4 {
         let mut mqtt = MqttOptions::new(&options.client_id, &address.host, address.port);
         // Pitfall 1: the default is 10 KiB and kills the connection over and over. 3.1.1 brokers cannot be told a limit, so more is
         // read than is wanted, and dropped in `connection`.
-        let max_incoming = usize::try_from(options.max_skipped_packet_bytes).unwrap_or(usize::MAX);
+        let max_incoming = usize::try_from(options.max_packet_bytes).unwrap_or(usize::MAX);
         mqtt.set_max_packet_size(max_incoming, max_incoming);
         // Pitfall 2.
         mqtt.set_clean_session(false);

@@ -199,7 +199,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                     source: Arc::clone(&self.shared.options.source),
                     topic: publish.topic,
                     payload: publish.payload,
-                    retained: publish.retain,
+                    // The flag asks the server to keep a copy; the message itself is as fresh as any.
+                    retained: false,
+                    cut_from: None,
                     is_repeat: publish.is_repeat,
                     received_at: self.read_at,
                 });

@@ -46,7 +46,9 @@ pub(super) struct Ending {
 impl Ending {
     pub(super) fn new(cause: Cause, options: &EndpointOptions) -> Self {
         let now = Instant::now();
-        let hold_until = if cause == Cause::Refused { now + options.refusal_pause } else { now };
+        // Who comes back at once comes back with the same message.
+        let is_held = matches!(cause, Cause::Refused | Cause::Closed(CloseReason::PacketTooLarge));
+        let hold_until = if is_held { now + options.refusal_pause } else { now };
         Self { cause, settles: cause.settles(), hold_until, deadline: hold_until.max(now + options.drain_timeout) }
     }
 

@@ -23,8 +23,8 @@
 //!
 //! Decisions: a session ends with its connection (`session_present` is always 0), so after a reconnect publishers send
 //! unacknowledged messages again and the pipeline recognises duplicates. A will is accepted and dropped: it says that a
-//! connection died, it is not an uplink, and stored as one it would be a reading nobody measured. The retain flag is passed on;
-//! nothing is retained here. QoS 0 is handed on and lost when the store refuses it, as its name says.
+//! connection died, it is not an uplink, and stored as one it would be a reading nobody measured. Nothing is retained
+//! here, and a message that asks for it is an event like any other. QoS 0 is handed on and lost when the store refuses it, as its name says.
 //!
 //! Publishers are identified by login; a client identifier belongs to its principal.
 

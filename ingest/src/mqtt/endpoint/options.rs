@@ -44,8 +44,8 @@ pub struct EndpointOptions {
     /// Time in which what a refused peer still sends is thrown away, so that it reads why it was refused instead of a reset
     /// connection. Default 1 s.
     pub linger_timeout: Duration,
-    /// How long a 3.1.1 publisher is held when the store refused, before its connection is closed; bounds how fast it can
-    /// come back with the same message. Default 1 s.
+    /// How long a publisher is held when the store refused its message or it was too large, before its connection is closed; bounds
+    /// how fast it can come back with the same message. Default 1 s.
     pub refusal_pause: Duration,
     /// Keep-alive of clients that ask for none. MQTT 5 clients are told (Server Keep Alive); 3.1.1 clients cannot be told
     /// and are closed after one and a half times this silence, which 3.1.2.10 permits. Default 1 h.
