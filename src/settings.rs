@@ -386,9 +386,9 @@ fn remove(table: &mut Table, path: &[String]) -> bool {
 
 /// `HTTP__LISTEN` sets `http.listen`, `BROKER__0__URL` the `url` of the first broker. The value is TOML where it is, else a text.
 /// Returns the path that was set; `None` when nothing can be there.
-fn set(table: &mut Table, key: &str, value: &str) -> Option<Vec<String>> {
-    let path: Vec<String> = key.to_ascii_lowercase().split("__").map(str::to_owned).collect();
-    let (last, above) = path.split_last()?;
+fn set(table: &mut Table, name: &str, value: &str) -> Option<Vec<String>> {
+    let path: Vec<String> = name.to_ascii_lowercase().split("__").map(str::to_owned).collect();
+    let (key, above) = path.split_last()?;
     let literal = format!("value = {value}").parse::<Table>().ok().and_then(|mut table| table.remove("value"));
     let mut inner = table;
     let mut above = above.iter().peekable();
@@ -407,7 +407,7 @@ fn set(table: &mut Table, key: &str, value: &str) -> Option<Vec<String>> {
             _ => return None,
         };
     }
-    inner.insert(last.clone(), literal.unwrap_or_else(|| Value::String(value.to_owned())));
+    inner.insert(key.clone(), literal.unwrap_or_else(|| Value::String(value.to_owned())));
     Some(path)
 }
 

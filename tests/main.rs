@@ -4,6 +4,7 @@ mod harness;
 
 mod command_line;
 mod crashes;
+mod demo;
 mod full_disk;
 mod messages;
 mod mqtt_doors;

@@ -24,11 +24,11 @@ use crate::system::SystemClock;
 const DAY_US: i64 = 86_400_000_000;
 /// Days that are committed together. Each is generated and written by itself, so this costs no memory, and saves commits.
 const CHUNK_DAYS: usize = 16;
-/// How long to wait for the first report of every device.
+/// How long to wait for the first reports.
 const PATIENCE: Duration = Duration::from_secs(20);
 const TICK: Duration = Duration::from_millis(100);
-/// So many ticks without a new device mean that all have reported that will soon.
-const QUIET_TICKS: u32 = 15;
+/// So many ticks without a new series mean that all have reported that will soon.
+const QUIET_TICKS: u32 = 12;
 
 /// Imports `days` of history for every device that has reported by now, newest first.
 pub(super) async fn import(
@@ -42,7 +42,7 @@ pub(super) async fn import(
     if days == 0 {
         return Ok(());
     }
-    wait_for_devices(store, fleet.devices.len(), &shutdown).await;
+    wait_for_devices(store, &shutdown).await;
     let until = SystemClock.now().as_micros();
     let days = days_before(until, i64::from(days));
     bar.set_length(days.chunks(CHUNK_DAYS).len() as u64);
@@ -63,13 +63,13 @@ pub(super) async fn import(
     Ok(())
 }
 
-/// Waits until every device has reported, or none has been added for a while: a first report can be lost like any other.
-async fn wait_for_devices(store: &Store, wanted: usize, shutdown: &CancellationToken) {
+/// Waits until no new series has come for a while: then every device has sent what it sends, but for first reports that were lost.
+async fn wait_for_devices(store: &Store, shutdown: &CancellationToken) {
     let everybody = async {
         let (mut known, mut unchanged) = (0, 0);
-        while known < wanted && unchanged < QUIET_TICKS {
+        while unchanged < QUIET_TICKS {
             tokio::time::sleep(TICK).await;
-            let now = store.registry().state().devices.len();
+            let now = store.registry().state().datastreams.len();
             unchanged = if now == known && known > 0 { unchanged + 1 } else { 0 };
             known = now;
         }

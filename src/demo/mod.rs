@@ -18,7 +18,7 @@ use crate::simulate::fleet::{Fleet, FleetOptions};
 use crate::simulate::publisher::{self, Clock, Options, Pace, Target};
 use crate::system::SystemClock;
 
-/// The time in which every device reports for the first time.
+/// The time in which every device reports for the first times.
 const BURST: Duration = Duration::from_secs(2);
 
 /// How the demo city is made.

@@ -289,7 +289,7 @@ impl Store {
     pub async fn failed(&self) {
         if self.inner.failed.clone().wait_for(|failed| *failed).await.is_err() {
             // The log was closed in order.
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 

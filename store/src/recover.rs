@@ -268,7 +268,7 @@ impl KeySource<'_> {
             }
             bytes = bytes.saturating_add(file.bytes);
             each_batch(&self.root.join(&file.path), Some(self.columns), |batch| {
-                let readings = batch.column_by_name("observations").map(|counts| counts.as_primitive::<Int32Type>());
+                let readings = batch.column_by_name("observations").map(AsArray::as_primitive::<Int32Type>);
                 keys.extend((0..batch.num_rows()).filter_map(|row| {
                     let has_readings = readings.is_some_and(|counts| counts.value(row) > 0);
                     Some(KeyOf { sequence: self.sequence_at(batch, row)?, keys: (self.keys)(batch, row)?, has_readings })

@@ -40,17 +40,35 @@ impl Server {
         Self::spawn(folder, stadtwarte().arg("up").arg("--config").arg(&config).args(arguments))
     }
 
+    /// The same again, where publishers will look for it.
+    pub fn start_again(folder: &TempDir, settings: &str, mqtt: SocketAddr) -> Self {
+        let config = folder.path().join("stadtwarte.toml");
+        std::fs::write(&config, settings).unwrap();
+        Self::spawn_at(folder, stadtwarte().arg("up").arg("--config").arg(&config), &mqtt.to_string())
+    }
+
     /// Starts the demo city on `folder`.
     pub fn demo(folder: &TempDir, arguments: &[&str]) -> Self {
-        Self::spawn(folder, stadtwarte().arg("demo").args(arguments))
+        Self::demo_with(folder, "", arguments)
+    }
+
+    /// The same with settings in TOML.
+    pub fn demo_with(folder: &TempDir, settings: &str, arguments: &[&str]) -> Self {
+        let config = folder.path().join("stadtwarte.toml");
+        std::fs::write(&config, settings).unwrap();
+        Self::spawn(folder, stadtwarte().arg("demo").arg("--config").arg(&config).args(arguments))
     }
 
     fn spawn(folder: &TempDir, command: &mut Command) -> Self {
+        Self::spawn_at(folder, command, "127.0.0.1:0")
+    }
+
+    fn spawn_at(folder: &TempDir, command: &mut Command, mqtt: &str) -> Self {
         let ready = folder.path().join("ready.json");
         let _ = std::fs::remove_file(&ready);
         let log = File::options().create(true).append(true).open(folder.path().join("log")).unwrap();
         let child = command
-            .args(["--quiet", "--http", "127.0.0.1:0", "--mqtt", "127.0.0.1:0"])
+            .args(["--quiet", "--http", "127.0.0.1:0", "--mqtt", mqtt])
             .arg("--data")
             .arg(folder.path().join("data"))
             .arg("--ready-file")

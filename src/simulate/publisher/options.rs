@@ -48,7 +48,7 @@ pub enum Pace {
         /// Messages per second.
         per_s: f64,
     },
-    /// Every device once during a burst, then devices taking turns evenly: the demo.
+    /// Every device twice during a burst, so that it has sent every kind of message it has, then devices taking turns evenly: the demo.
     Turns {
         /// Time over which the first reports are spread.
         burst: Duration,

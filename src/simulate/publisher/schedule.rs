@@ -12,6 +12,9 @@ use tokio::time::Instant;
 /// The longest wait for anything that is not known yet, such as delayed copies.
 const LONGEST_WAIT: Duration = Duration::from_millis(200);
 
+/// Reports of every device in a burst: types with two kinds of messages send them in turns.
+const BURST_REPORTS: u64 = 2;
+
 /// Rates below this are taken for it, messages per second.
 const LEAST_RATE: f64 = 1e-3;
 
@@ -27,8 +30,8 @@ pub(crate) struct Schedule {
 enum Plan {
     /// Messages at an even rate.
     Rate { per_s: f64, handed_out: u64 },
-    /// Reports: one of every device during the burst, then at an even rate. Joins and status events come with their report.
-    Turns { burst: Duration, devices: u64, per_s: f64, reports: u64 },
+    /// Reports: some of every device during the burst, then at an even rate. Joins and status events come with their report.
+    Turns { burst: Duration, in_burst: u64, per_s: f64, reports: u64 },
 }
 
 impl Schedule {
@@ -36,7 +39,8 @@ impl Schedule {
         let plan = match options.pace {
             Pace::Rate { per_s } => Plan::Rate { per_s: per_s.max(LEAST_RATE), handed_out: 0 },
             Pace::Turns { burst, per_s } => {
-                Plan::Turns { burst, devices: len_u64(fleet.devices.len()), per_s: per_s.max(LEAST_RATE), reports: 0 }
+                let in_burst = len_u64(fleet.devices.len()) * BURST_REPORTS;
+                Plan::Turns { burst, in_burst, per_s: per_s.max(LEAST_RATE), reports: 0 }
             }
         };
         Self { start, plan }
@@ -54,11 +58,11 @@ impl Schedule {
                 *handed_out += 1;
                 generator.next_in_turn(at_us()).map(|message| (message, due)).ok_or(now + LONGEST_WAIT)
             }
-            Plan::Turns { burst, devices, per_s, reports } => loop {
+            Plan::Turns { burst, in_burst, per_s, reports } => loop {
                 if let Some(message) = generator.pop(at_us()) {
                     return Ok((message, now));
                 }
-                let due = self.start + turn(*reports, *devices, *burst, *per_s);
+                let due = self.start + turn(*reports, *in_burst, *burst, *per_s);
                 if due > now {
                     return Err(due.min(now + LONGEST_WAIT));
                 }
@@ -73,9 +77,9 @@ impl Schedule {
 }
 
 /// How long after the start a report is due.
-fn turn(report: u64, devices: u64, burst: Duration, per_s: f64) -> Duration {
-    match report.checked_sub(devices) {
-        None => burst.mul_f64(float_u64(report) / float_u64(devices.max(1))),
+fn turn(report: u64, in_burst: u64, burst: Duration, per_s: f64) -> Duration {
+    match report.checked_sub(in_burst) {
+        None => burst.mul_f64(float_u64(report) / float_u64(in_burst.max(1))),
         Some(later) => burst + Duration::from_secs_f64(float_u64(later + 1) / per_s),
     }
 }

@@ -11,6 +11,9 @@ pub struct Faults {
     pub lost_frame: f64,
     /// The device restarts and joins again: new address, new session, frame counter 0.
     pub rejoin: f64,
+    /// A device that is activated by personalisation restarts: frame counter 0 in the same session. Only in ChirpStack, whose messages
+    /// still have identities then.
+    pub counter_reset: f64,
     /// The clock of a gateway without satellite time is years behind, per reception.
     pub wrong_gateway_clock: f64,
     /// A gateway without satellite time says nothing about the time, per reception.
@@ -32,6 +35,7 @@ impl Faults {
             gateway_copy: 0.0,
             lost_frame: 0.0,
             rejoin: 0.0,
+            counter_reset: 0.0,
             wrong_gateway_clock: 0.0,
             missing_gateway_time: 0.0,
             unknown_gateway_location: 0.0,
@@ -49,6 +53,7 @@ impl Default for Faults {
             gateway_copy: 0.003,
             lost_frame: 0.012,
             rejoin: 0.000_5,
+            counter_reset: 0.000_3,
             wrong_gateway_clock: 0.006,
             missing_gateway_time: 0.35,
             unknown_gateway_location: 0.05,

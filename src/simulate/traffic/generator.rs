@@ -4,7 +4,7 @@ use super::faults::Faults;
 use super::message::{Message, MessageKind};
 use crate::simulate::devices::{Moment, Report};
 use crate::simulate::envelope::{DeviceText, Frame, MessageId, Reception, Session, chirpstack_v4, receive, tts_v3};
-use crate::simulate::fleet::{Device, Fleet};
+use crate::simulate::fleet::{Device, Fleet, Network};
 use crate::simulate::json::{Integers, JsonWriter};
 use crate::simulate::numeric::{bits, len_u64, to_i32, to_i64};
 use crate::simulate::random::{hash, unit};
@@ -169,6 +169,8 @@ impl Generator {
             state.session = session(state.sessions);
             state.f_cnt = 0;
             state.announced = false;
+        } else if state.f_cnt > 0 && device.network == Network::ChirpStack && chance(entropy, 7, faults.counter_reset) {
+            state.f_cnt = 0;
         }
     }
 

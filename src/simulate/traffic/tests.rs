@@ -68,6 +68,41 @@ fn every_fault_happens_at_about_its_rate() {
     assert!((60..250).contains(&count(MessageKind::Join)), "{} joins", count(MessageKind::Join));
 }
 
+fn f_cnt(value: &Value) -> i64 {
+    value["fCnt"].as_i64().or_else(|| value["uplink_message"]["f_cnt"].as_i64()).unwrap_or(0)
+}
+
+#[test]
+fn lost_frames_leave_gaps_and_restarts_take_counters_back_to_zero() {
+    let (mut gaps, mut resets) = (0, 0);
+    let mut last: HashMap<usize, i64> = HashMap::new();
+    let faults = Faults { lost_frame: 0.1, counter_reset: 0.05, ..Faults::none() };
+    for message in messages(faults, 4_000).iter().filter(|message| message.kind == MessageKind::Uplink) {
+        let now = f_cnt(&parsed(message));
+        match last.insert(message.device, now) {
+            Some(before) if now <= before => resets += 1,
+            Some(before) => gaps += now - before - 1,
+            None => {}
+        }
+    }
+    assert!((300..600).contains(&gaps), "{gaps} frames lost of about 4,400");
+    // Only about two thirds of the devices are in ChirpStack.
+    assert!((60..250).contains(&resets), "{resets} counters began again");
+}
+
+#[test]
+fn late_frames_carry_the_time_at_which_they_were_heard() {
+    let at = |text: &Value| text.as_str().and_then(|text| text.parse::<stadtwarte_model::Timestamp>().ok());
+    let late = messages(Faults { late_frame: 0.05, ..Faults::none() }, 4_000).into_iter().map(|message| parsed(&message)).filter(|value| {
+        let chirpstack = (at(&value["rxInfo"][0]["gwTime"]), at(&value["rxInfo"][0]["nsTime"]));
+        let things_stack = (at(&value["uplink_message"]["rx_metadata"][0]["time"]), at(&value["uplink_message"]["received_at"]));
+        let (gateway, server) = if chirpstack.0.is_some() { chirpstack } else { things_stack };
+        gateway.zip(server).is_some_and(|(gateway, server)| server.micros_since(gateway) > 500_000_000)
+    });
+    let late = late.count();
+    assert!((100..300).contains(&late), "{late} late frames");
+}
+
 #[test]
 fn a_duplicate_has_the_same_bytes_and_a_copy_the_same_frame() {
     let faults = Faults { duplicate_delivery: 0.2, gateway_copy: 0.2, ..Faults::none() };

@@ -95,7 +95,7 @@ async fn a_log_that_failed_says_so_and_loses_nothing_that_was_acknowledged() {
 }
 
 /// A message that nobody understood.
-fn garbage(number: usize, bytes: usize) -> Entry {
+fn garbage(number: u64, bytes: usize) -> Entry {
     let mut raw = vec![b'x'; bytes];
     raw[..8].copy_from_slice(&number.to_le_bytes());
     Entry {
@@ -124,7 +124,7 @@ async fn publishers_wait_while_more_is_in_memory_than_settings_allow() {
     assert!((21..=22).contains(&taken), "{taken} messages of 100 kB, and 2 MiB are allowed");
     store.flush().await.unwrap();
     waiting.await.unwrap();
-    assert_eq!(store.snapshot().quarantine.rows() as usize, taken + 1);
+    assert_eq!(store.snapshot().quarantine.rows(), taken + 1);
 }
 
 #[tokio::test]
@@ -132,21 +132,21 @@ async fn very_many_bytes_are_written_and_read_back_in_parts() {
     let folder = TempDir::new().unwrap();
     let store = open(folder.path()).await;
     // Three parts of what is replayed together, two of what is written together.
-    let count = 130;
+    let count = 130_u64;
     for number in 0..count {
         store.append(garbage(number, 1 << 20)).await.unwrap().await.unwrap();
     }
     let crashed = crash_copy(folder.path());
     store.flush().await.unwrap();
-    assert_eq!(store.snapshot().quarantine.rows() as usize, count);
+    assert_eq!(store.snapshot().quarantine.rows(), count);
     assert_eq!(store.snapshot().quarantine.files.len(), 2);
     assert_eq!(store.unwritten_bytes(), 0);
     let reopened = open(crashed.path()).await;
-    assert_eq!(reopened.snapshot().quarantine.rows() as usize, count);
+    assert_eq!(reopened.snapshot().quarantine.rows(), count);
     assert!(reopened.snapshot().quarantine.hot.len() >= 3);
-    assert!(reopened.unwritten_bytes() > count << 20);
+    assert!(reopened.unwritten_bytes() > 130 << 20);
     reopened.flush().await.unwrap();
-    assert_eq!(reopened.snapshot().quarantine.rows() as usize, count);
+    assert_eq!(reopened.snapshot().quarantine.rows(), count);
 }
 
 #[tokio::test]
