@@ -14,9 +14,9 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use stadtwarte_api::{ApiLimits, ApiOptions, Town};
-use stadtwarte_ingest::mqtt::MqttMetrics;
 use stadtwarte_ingest::mqtt::client::{BrokerOptions, Client, ClientHandle, Protocol, SubscribeQos};
 use stadtwarte_ingest::mqtt::endpoint::{AuthPolicy, AuthPolicyOptions, Endpoint, EndpointOptions, Server};
+use stadtwarte_ingest::mqtt::{Error as MqttError, MqttMetrics};
 use stadtwarte_ingest::normalise::Catalogue;
 use stadtwarte_ingest::{IngestMetrics, Pipeline, PipelineOptions};
 use stadtwarte_model::{Clock, Position};
@@ -201,12 +201,13 @@ pub fn check(settings: &Settings) -> Result<(), Vec<String>> {
     let mut mistakes = Vec::new();
     match catalogue(settings) {
         Ok(catalogue) => mistakes.extend(catalogue.check_examples().err().map(|errors| errors.to_string())),
-        Err(error) => mistakes.push(format!("{error:#}")),
+        Err(error) => mistakes.push(settings.mistake(&["ingest", "profiles_dir"], format_args!("{error:#}"))),
     }
     mistakes.extend(endpoint_options(settings).validate().err().map(|error| error.to_string()));
-    for broker in &settings.broker {
-        let checked = broker_options(broker).and_then(|options| Ok(options.validate()?));
-        mistakes.extend(checked.err().map(|error| format!("{error:#}")));
+    for (index, broker) in settings.broker.iter().enumerate() {
+        if let Err(MqttError::BrokerSetting { key, reason, .. }) = broker_options(broker).and_then(|options| options.validate()) {
+            mistakes.push(settings.mistake(&["broker", &index.to_string(), key], reason));
+        }
     }
     if mistakes.is_empty() { Ok(()) } else { Err(mistakes) }
 }
@@ -234,7 +235,7 @@ fn catalogue(settings: &Settings) -> anyhow::Result<Catalogue> {
         return Ok(Catalogue::built_in()?);
     }
     let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder).with_context(|| format!("ingest.profiles_dir: {}", folder.display()))? {
+    for entry in std::fs::read_dir(folder).with_context(|| folder.display().to_string())? {
         let path = entry?.path();
         if path.extension().is_some_and(|extension| extension == "toml") {
             let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
@@ -299,15 +300,17 @@ fn mqtt_server(
     Ok(Server::new(endpoint_options(settings), pipeline.clone(), authenticator, subscriptions, Arc::clone(clock), Arc::clone(metrics))?)
 }
 
-fn broker_options(broker: &Broker) -> anyhow::Result<BrokerOptions> {
-    let named = |key: &str| format!("broker {}: {key}", broker.name);
+fn broker_options(broker: &Broker) -> Result<BrokerOptions, MqttError> {
     let mut options = BrokerOptions::new(&broker.name, &broker.url, &broker.client_id, &broker.topics);
     options.protocol = if broker.protocol == 3 { Protocol::V3 } else { Protocol::V5 };
     options.qos = if broker.qos == 0 { SubscribeQos::AtMostOnce } else { SubscribeQos::AtLeastOnce };
     options.username = Some(broker.username.clone()).filter(|username| !username.is_empty());
     if !broker.password_file.as_os_str().is_empty() {
-        let password = std::fs::read_to_string(&broker.password_file)
-            .with_context(|| format!("{}: {}", named("password_file"), broker.password_file.display()))?;
+        let password = std::fs::read_to_string(&broker.password_file).map_err(|error| MqttError::BrokerSetting {
+            broker: broker.name.clone(),
+            key: "password_file",
+            reason: format!("{}: {error}", broker.password_file.display()),
+        })?;
         options.password = Some(password.trim_end_matches(['\r', '\n']).to_owned());
     }
     options.keep_alive = Duration::from_secs(broker.keep_alive_s);

@@ -32,6 +32,8 @@ pub struct Settings {
     pub store: Store,
     pub query: Query,
     pub log: Log,
+    #[serde(skip)]
+    origin: Origin,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -219,10 +221,11 @@ pub enum SettingsError {
 }
 
 /// Where values came from, for messages.
-struct Origin<'a> {
+#[derive(Debug, Clone, Default)]
+struct Origin {
     /// Name and text of the file.
     name: String,
-    text: &'a str,
+    text: String,
     /// What the environment set.
     variables: BTreeMap<Vec<String>, String>,
 }
@@ -247,7 +250,7 @@ impl Settings {
     }
 
     fn from_parts(name: String, text: &str, environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, SettingsError> {
-        let mut origin = Origin { name, text, variables: BTreeMap::new() };
+        let mut origin = Origin { name, text: text.to_owned(), variables: BTreeMap::new() };
         let mut table: Table =
             text.parse().map_err(|error: toml::de::Error| SettingsError::Mistakes(vec![syntax_error(&origin, &error)]))?;
         let mut mistakes = Vec::new();
@@ -264,9 +267,17 @@ impl Settings {
         let brokers = brokers(&mut table, &mut mistakes);
         let settings = read(table, &mut mistakes);
         match settings.filter(|_| mistakes.is_empty()) {
-            Some(settings) => Ok(Self { broker: brokers, ..settings }),
+            Some(settings) => Ok(Self { broker: brokers, origin, ..settings }),
             None => Err(SettingsError::Mistakes(mistakes.iter().map(|mistake| origin.message(mistake)).collect())),
         }
+    }
+}
+
+impl Settings {
+    /// A mistake that only its use brought to light, with the place of the setting.
+    #[must_use]
+    pub fn mistake(&self, path: &[&str], message: impl std::fmt::Display) -> String {
+        self.origin.message(&(path.iter().map(ToString::to_string).collect(), message.to_string()))
     }
 }
 
@@ -411,12 +422,12 @@ fn set(table: &mut Table, name: &str, value: &str) -> Option<Vec<String>> {
     Some(path)
 }
 
-fn syntax_error(origin: &Origin<'_>, error: &toml::de::Error) -> String {
-    let line = error.span().map_or(1, |span| line_of(origin.text, span.start));
+fn syntax_error(origin: &Origin, error: &toml::de::Error) -> String {
+    let line = error.span().map_or(1, |span| line_of(&origin.text, span.start));
     format!("{}:{line}: {}", origin.name, error.message())
 }
 
-impl Origin<'_> {
+impl Origin {
     /// Where the mistake was made, as exactly as can be told: variable, or file, line and key.
     fn message(&self, (path, message): &Mistake) -> String {
         if path.is_empty() {
@@ -426,9 +437,10 @@ impl Origin<'_> {
             return format!("{variable}: {message}");
         }
         let key = path.join(".");
-        let document = toml_edit::Document::parse(self.text).ok();
+        let document = toml_edit::Document::parse(self.text.as_str()).ok();
         match document.as_ref().and_then(|document| offset_of(document.as_item(), path)) {
-            Some(offset) => format!("{}:{}: {key}: {message}", self.name, line_of(self.text, offset)),
+            Some(offset) => format!("{}:{}: {key}: {message}", self.name, line_of(&self.text, offset)),
+            None if self.name.is_empty() => format!("{key}: {message}"),
             None => format!("{}: {key}: {message}", self.name),
         }
     }

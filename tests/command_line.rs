@@ -22,9 +22,40 @@ fn mistakes_in_settings_are_named_with_key_and_line_and_exit_code_2() {
 }
 
 #[test]
-fn the_built_in_settings_pass_the_check() {
+fn the_settings_that_come_with_the_program_pass_the_check() {
     let output = run(&["check"]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let folder = TempDir::new().unwrap();
+    for (name, settings) in [
+        ("default.toml", include_str!("../config/default.toml")),
+        ("examples/stadtwarte.toml", include_str!("../config/examples/stadtwarte.toml")),
+        ("deploy/stadtwarte.toml", include_str!("../deploy/stadtwarte.toml")),
+    ] {
+        // The files of their passwords are on the town's machine.
+        let password = folder.path().join("password");
+        std::fs::write(&password, "secret").unwrap();
+        let named = |line: &str| line.trim_start().starts_with("password_file").then(|| format!("password_file = {password:?}"));
+        let settings: Vec<String> = settings.lines().map(|line| named(line).unwrap_or_else(|| line.to_owned())).collect();
+        let config = folder.path().join("town.toml");
+        std::fs::write(&config, settings.join("\n")).unwrap();
+        let output = run(&["check", "--config", config.to_str().unwrap()]);
+        assert_eq!(output.status.code(), Some(0), "{name}: {}", text(&output.stderr));
+    }
+}
+
+#[test]
+fn numbers_and_names_on_the_command_line_are_checked_before_anything_starts() {
+    for arguments in [
+        &["simulate", "--to", "mqtt://127.0.0.1:1", "--devices", "0"][..],
+        &["simulate", "--to", "mqtt://127.0.0.1:1", "--rate", "inf"],
+        &["demo", "--history-days", "4000000000"],
+        &["key", "create", "--role", "emperor"],
+    ] {
+        assert_eq!(run(arguments).status.code(), Some(2), "{arguments:?}");
+    }
+    let nowhere = run(&["key", "create", "--role", "publisher", "--data", "/nowhere/at/all"]);
+    let message = text(&nowhere.stderr);
+    assert!(nowhere.status.code() == Some(1) && message.contains("--data") && message.contains("is not a data folder"), "{message}");
 }
 
 #[test]
@@ -41,7 +72,7 @@ fn check_reads_the_certificates_of_a_broker_without_connecting() {
         let output = run(&["check", "--config", config.to_str().unwrap()]);
         let message = text(&output.stderr);
         assert_eq!(output.status.code(), Some(code), "{file}: {message}");
-        let is_named = message.contains("broker `kommune`, setting `ca_file`") && message.contains(&path);
+        let is_named = message.contains("town.toml:6: broker.0.ca_file: ") && message.contains(&path);
         assert_eq!(is_named, code != 0, "{message}");
     }
 }

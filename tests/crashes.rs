@@ -25,7 +25,7 @@ impl Moments {
         Self(given.unwrap_or_else(|| RandomState::new().build_hasher().finish()))
     }
 
-    /// The next one. Source of the generator: SplitMix64 (Steele, Lea, Flood 2014).
+    /// The next one. Source of the generator: `SplitMix64` (Steele, Lea, Flood 2014).
     fn next(&mut self) -> Duration {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

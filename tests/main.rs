@@ -1,5 +1,7 @@
 //! Integration tests: the real binary, real brokers, real clients. One binary, so that the query engine links once.
 
+#![allow(clippy::disallowed_macros, reason = "tests say what repeats them")]
+
 mod harness;
 
 mod command_line;

@@ -60,6 +60,9 @@ fn the_whole_road_through_the_built_in_endpoint() {
     let mut live = server.follow("/api/v1/live", None);
     assert_eq!(publish(server.mqtt, &[chirpstack(1, 1, &climate(21.5, 48.0))]), 1);
     assert_the_reading_is_at_every_door(&server, &mut live);
+    let key = server.key("operator");
+    let payload = server.rows("SELECT encode(payload, 'hex') AS payload FROM uplinks", Some(&key));
+    assert_eq!(payload, [json!({ "payload": "0367d700046860" })], "the bytes that the sensor sent");
     let row = &server.rows("SELECT value, unit FROM readings WHERE property = 'relative_humidity'", None)[0];
     assert_eq!(row, &json!({ "value": 48.0, "unit": "%" }));
     assert_eq!(server.stop(), Some(0), "an orderly end");
@@ -82,11 +85,13 @@ fn the_whole_road_through_mosquitto() {
     assert_eq!(publish(broker.address, &[tts(2, 0, &climate(21.5, 48.0))]), 1);
     assert_the_reading_is_at_every_door(&server, &mut live);
     let key = server.key("operator");
-    let uplinks = server.rows("SELECT source, dialect, f_cnt, dev_eui, time_source FROM uplinks", Some(&key));
-    assert_eq!(
-        uplinks,
-        [json!({ "source": "lns", "dialect": "tts_v3", "f_cnt": 0, "dev_eui": dev_eui(2), "time_source": "network_server" })]
-    );
+    let uplinks =
+        server.rows("SELECT source, dialect, f_cnt, dev_eui, time_source, encode(payload, 'hex') AS payload FROM uplinks", Some(&key));
+    let expected = json!({
+        "source": "lns", "dialect": "tts_v3", "f_cnt": 0, "dev_eui": dev_eui(2), "time_source": "network_server",
+        "payload": "0367d700046860"
+    });
+    assert_eq!(uplinks, [expected]);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The command line.
 
+#![allow(clippy::disallowed_macros, reason = "this is the edge where results and hints are printed")]
+
 mod check;
 mod demo;
 mod key;

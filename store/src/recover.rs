@@ -31,6 +31,8 @@ pub(crate) struct RecoveredStore {
     pub state: State,
     pub window: Window,
     pub tables: Tables,
+    /// The last record that each table holds.
+    committed: Vec<(Table, LogSequence)>,
     /// The sequence of the next record.
     pub next: LogSequence,
     /// About the size of the records that are in no file yet.
@@ -72,6 +74,7 @@ pub(crate) async fn recover(
         };
         stored.push((table, opened, LogSequence::from_u64(committed.unwrap_or(0))));
     }
+    let all_committed = stored.iter().map(|(table, _, committed)| (*table, *committed)).collect();
     let checkpoint = Checkpoint::read(folder)?;
     let covered = checkpoint.as_ref().map_or(LogSequence::ZERO, |checkpoint| checkpoint.position);
     let needed_after = stored.iter().map(|(_, _, committed)| *committed).fold(covered, LogSequence::min);
@@ -119,7 +122,7 @@ pub(crate) async fn recover(
     follow_log(&mut state, log.records, counted);
     state.position = state.position.max(position).max(log.last);
     let next = state.position.max(log.newest_segment_before).next();
-    Ok(RecoveredStore { state, window, tables, next, unwritten_bytes })
+    Ok(RecoveredStore { state, window, tables, committed: all_committed, next, unwritten_bytes })
 }
 
 /// As [`recover`] without creating anything, while another process may be writing: between reading tables and log, that process can
@@ -130,11 +133,20 @@ pub(crate) async fn recover_beside_writer(
     options: &Options,
     counters: &Counters,
 ) -> Result<RecoveredStore, Error> {
-    const ATTEMPTS: usize = 5;
+    const ATTEMPTS: usize = 10;
     for _ in 1..ATTEMPTS {
-        match recover(folder, app_id, options, false, counters).await {
-            Err(Error::MissingLog { .. }) => {}
-            outcome => return outcome,
+        let mut recovered = match recover(folder, app_id, options, false, counters).await {
+            Err(Error::MissingLog { .. }) => continue,
+            outcome => outcome?,
+        };
+        // Segments of the log are released after the commit that made them superfluous: without a commit none was missed.
+        let mut is_unchanged = true;
+        for (table, committed) in &recovered.committed {
+            let now = recovered.tables.committed_now(*table, app_id).await?.map_or(LogSequence::ZERO, LogSequence::from_u64);
+            is_unchanged &= now == *committed;
+        }
+        if is_unchanged {
+            return Ok(recovered);
         }
     }
     recover(folder, app_id, options, false, counters).await

@@ -1,5 +1,6 @@
 //! The store as its users see it: append, crash, reopen, flush, import.
 
+mod beside;
 mod commits;
 mod log;
 

@@ -8,6 +8,8 @@
 //! ```
 //! Loss, doubles and unequal answers end a run with an error; speed never does.
 
+#![allow(clippy::disallowed_macros, reason = "a program for the command line")]
+
 mod arrow_answer;
 mod bench;
 mod books;
