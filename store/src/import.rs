@@ -57,13 +57,6 @@ impl Tables {
         self.stored[table as usize] = stored;
     }
 
-    /// The version that `app_id` has committed to a table by now, perhaps in another process.
-    pub async fn committed_now(&mut self, table: Table, app_id: &str) -> Result<Option<u64>, Error> {
-        let Some(stored) = self.stored[table as usize].as_mut() else { return Ok(None) };
-        stored.refresh().await?;
-        stored.committed(app_id).await
-    }
-
     /// Takes note of files found at start.
     pub fn note_files(&mut self, files: &[DataFile]) {
         for file in files {

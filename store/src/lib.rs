@@ -184,7 +184,7 @@ impl Store {
         let options = Options { dedup_keys: 0, ..Options::default() };
         let counters = Arc::new(Counters::default());
         let app_id = format!("stadtwarte/{}", Registry::open_read_only(&folder.registry())?.writer_id()?);
-        let recovered = recover::recover_beside_writer(&folder, &app_id, &options, &counters).await?;
+        let recovered = recover::recover(&folder, &app_id, &options, false, &counters).await?;
         // Read last, so that it knows every datastream that the rows refer to.
         let registry = Registry::open_read_only(&folder.registry())?;
         let (_, position) = watch::channel(recovered.state.position);

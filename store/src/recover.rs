@@ -31,8 +31,6 @@ pub(crate) struct RecoveredStore {
     pub state: State,
     pub window: Window,
     pub tables: Tables,
-    /// The last record that each table holds.
-    committed: Vec<(Table, LogSequence)>,
     /// The sequence of the next record.
     pub next: LogSequence,
     /// About the size of the records that are in no file yet.
@@ -57,34 +55,65 @@ fn parts_of(mut records: &[Record]) -> impl Iterator<Item = &[Record]> {
     })
 }
 
-/// Opens tables and reads checkpoint and log. Writes nothing, except new empty tables when `create`.
+/// A table as it was opened, and the last record that it holds.
+struct Opened {
+    table: Table,
+    stored: Option<StoredTable>,
+    committed: LogSequence,
+}
+
+impl Opened {
+    async fn open(table: Table, folder: &DataFolder, app_id: &str, create: bool) -> Result<Self, Error> {
+        let stored = StoredTable::open(table, &folder.table(table), create).await?;
+        let committed = match &stored {
+            Some(stored) => stored.committed(app_id).await?,
+            None => None,
+        };
+        Ok(Self { table, stored, committed: LogSequence::from_u64(committed.unwrap_or(0)) })
+    }
+
+    /// Goes back to before the commits of records after `end`.
+    async fn rewind(&mut self, app_id: &str, end: LogSequence) -> Result<(), Error> {
+        while let Some(stored) = self.stored.as_mut().filter(|_| self.committed > end) {
+            stored.load_version_before().await?;
+            self.committed = LogSequence::from_u64(stored.committed(app_id).await?.unwrap_or(0));
+        }
+        Ok(())
+    }
+}
+
+/// Reads checkpoint and log and opens the tables. Writes nothing, except new empty tables when `is_writer`.
+///
+/// In this order: a reader beside the writing process finds in the tables what has left the log since. What the tables hold beyond the log
+/// as it was read, they had not been given yet at that moment, so all of them are shown as they were then.
 pub(crate) async fn recover(
     folder: &DataFolder,
     app_id: &str,
     options: &Options,
-    create: bool,
+    is_writer: bool,
     counters: &Counters,
 ) -> Result<RecoveredStore, Error> {
-    let mut stored = Vec::new();
-    for table in Table::ALL {
-        let opened = StoredTable::open(table, &folder.table(table), create).await?;
-        let committed = match &opened {
-            Some(stored) => stored.committed(app_id).await?,
-            None => None,
-        };
-        stored.push((table, opened, LogSequence::from_u64(committed.unwrap_or(0))));
-    }
-    let all_committed = stored.iter().map(|(table, _, committed)| (*table, *committed)).collect();
     let checkpoint = Checkpoint::read(folder)?;
     let covered = checkpoint.as_ref().map_or(LogSequence::ZERO, |checkpoint| checkpoint.position);
-    let needed_after = stored.iter().map(|(_, _, committed)| *committed).fold(covered, LogSequence::min);
-    let log = wal::read_all(&folder.wal(), wal::Writer::named(app_id), needed_after)?;
+    let read_log = || wal::read_all(&folder.wal(), wal::Writer::named(app_id));
+    let mut log = read_log()?;
+    let mut opened = Vec::new();
+    for table in Table::ALL {
+        opened.push(Opened::open(table, folder, app_id, is_writer).await?);
+    }
+    let newest = |opened: &[Opened]| opened.iter().map(|table| table.committed).fold(covered, LogSequence::max);
+    // A log that has not got further since is not the past, it has lost its end.
+    if !is_writer && newest(&opened) > log.end() && read_log()?.end() > log.end() {
+        for table in &mut opened {
+            table.rewind(app_id, log.end()).await?;
+        }
+    }
+    let (position, needed_after) = (newest(&opened), opened.iter().map(|table| table.committed).fold(covered, LogSequence::min));
+    log.forget_until(needed_after);
     for damage in &log.damage {
         tracing::error!(damage, "the write-ahead log is damaged; the records around the damage were kept");
     }
     counters.log_damage.add(log.damage.len() as u64);
-
-    let position = stored.iter().map(|(_, _, committed)| *committed).fold(covered, LogSequence::max);
     if log.oldest_segment_first.is_some_and(|first| first > position.next()) {
         return Err(Error::MissingLog { after: position });
     }
@@ -99,8 +128,8 @@ pub(crate) async fn recover(
     let mut counted = covered;
     let mut tables = Tables::default();
     let mut unwritten_bytes = 0;
-    for (table, opened, committed) in stored {
-        let files = opened.as_ref().map_or(Ok(Vec::new()), StoredTable::files)?;
+    for Opened { table, stored, committed } in opened {
+        let files = stored.as_ref().map_or(Ok(Vec::new()), StoredTable::files)?;
         if table == Table::Observations {
             observe_files(&folder.table(table), &files, files_until_ms, &mut state)?;
         }
@@ -116,40 +145,14 @@ pub(crate) async fn recover(
             let rows = rows_of(table, part).map_err(|source| Error::Arrow { table: table.name(), source })?;
             state.table_mut(table).hot.push(rows);
         }
-        tables.set(table, opened);
+        tables.set(table, stored);
     }
     let window = rebuild_window(folder, &state, &log.records, options.dedup_keys)?;
+    let (last, end) = (log.last, log.end());
     follow_log(&mut state, log.records, counted);
-    state.position = state.position.max(position).max(log.last);
-    let next = state.position.max(log.newest_segment_before).next();
-    Ok(RecoveredStore { state, window, tables, committed: all_committed, next, unwritten_bytes })
-}
-
-/// As [`recover`] without creating anything, while another process may be writing: between reading tables and log, that process can
-/// move rows from one to the other, and then both are read again.
-pub(crate) async fn recover_beside_writer(
-    folder: &DataFolder,
-    app_id: &str,
-    options: &Options,
-    counters: &Counters,
-) -> Result<RecoveredStore, Error> {
-    const ATTEMPTS: usize = 10;
-    for _ in 1..ATTEMPTS {
-        let mut recovered = match recover(folder, app_id, options, false, counters).await {
-            Err(Error::MissingLog { .. }) => continue,
-            outcome => outcome?,
-        };
-        // Segments of the log are released after the commit that made them superfluous: without a commit none was missed.
-        let mut is_unchanged = true;
-        for (table, committed) in &recovered.committed {
-            let now = recovered.tables.committed_now(*table, app_id).await?.map_or(LogSequence::ZERO, LogSequence::from_u64);
-            is_unchanged &= now == *committed;
-        }
-        if is_unchanged {
-            return Ok(recovered);
-        }
-    }
-    recover(folder, app_id, options, false, counters).await
+    state.position = state.position.max(position).max(last);
+    let next = state.position.max(end).next();
+    Ok(RecoveredStore { state, window, tables, next, unwritten_bytes })
 }
 
 fn rows_of(table: Table, records: &[Record]) -> Result<RecordBatch, arrow::error::ArrowError> {

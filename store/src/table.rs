@@ -125,6 +125,17 @@ impl StoredTable {
         self.delta.update_state().await.map_err(Error::delta(self.table.name()))
     }
 
+    /// Takes back the last commit, for this reader only.
+    pub async fn load_version_before(&mut self) -> Result<(), Error> {
+        let failed = Error::delta(self.table.name());
+        let version = self.delta.version().and_then(|version| version.checked_sub(1));
+        let version = version.ok_or(DeltaTableError::generic("there is no version before the first"));
+        match version {
+            Ok(version) => self.delta.load_version(version).await.map_err(failed),
+            Err(error) => Err(failed(error)),
+        }
+    }
+
     #[cfg(test)]
     pub fn disk(&self) -> &DurableFileSystem {
         &self.disk

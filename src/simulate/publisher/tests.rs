@@ -198,7 +198,7 @@ async fn with_turns_every_device_is_heard_twice_in_the_burst() {
     let fleet = fleet();
     // So slow after the burst that nothing follows during this test.
     let pace = Pace::Turns { burst: Duration::from_millis(400), per_s: 1e-3 };
-    let options = Options { pace, count: None, ..options(server.port) };
+    let options = Options { pace, count: None, faults: Faults::none(), ..options(server.port) };
     let uplinks = || {
         let seen = listener.seen.lock().unwrap();
         seen.iter().filter(|(topic, _)| topic.ends_with("/up")).map(|(topic, count)| (topic.clone(), *count)).collect::<Vec<_>>()
@@ -211,7 +211,7 @@ async fn with_turns_every_device_is_heard_twice_in_the_burst() {
         }
     };
     let report = tokio::time::timeout(Duration::from_mins(1), run(Arc::clone(&fleet), options, all_heard, async { drop(stopped.await) }));
-    let report = report.await.expect("all devices are heard, losses or not").unwrap();
+    let report = report.await.expect("all devices are heard").unwrap();
     assert_eq!(report.unacknowledged, 0);
     assert_eq!(report.uplinks, 2 * fleet.devices.len() as u64, "{report:?}");
 }

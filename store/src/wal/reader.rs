@@ -1,7 +1,7 @@
 //! Reading the log back at start.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use stadtwarte_model::LogSequence;
 
@@ -22,9 +22,38 @@ pub(crate) struct Recovered {
     pub oldest_segment_first: Option<LogSequence>,
     /// Damage that was passed over: what and where.
     pub damage: Vec<String>,
+    gaps: Vec<Gap>,
 }
 
-/// Reads every segment in `folder` and hands on the records after `after`.
+/// A segment begins with the record after the last of the one before. These are missing between two.
+#[derive(Debug)]
+struct Gap {
+    from: LogSequence,
+    to: LogSequence,
+    before: PathBuf,
+}
+
+impl Recovered {
+    /// How far the log had got.
+    pub fn end(&self) -> LogSequence {
+        self.last.max(self.newest_segment_before)
+    }
+
+    /// Drops what is in files: the records up to `durable_elsewhere`, and the gaps there. Other gaps are damage.
+    pub fn forget_until(&mut self, durable_elsewhere: LogSequence) {
+        let kept = self.records.split_off(self.records.partition_point(|record| record.sequence <= durable_elsewhere));
+        self.records = kept;
+        for Gap { from, to, before } in std::mem::take(&mut self.gaps) {
+            let from = from.max(durable_elsewhere.next());
+            if from <= to {
+                let path = before.display();
+                self.damage.push(format!("{path}: the records {from} to {to} should stand before this segment, and are nowhere"));
+            }
+        }
+    }
+}
+
+/// Reads every segment in `folder`.
 ///
 /// A tail that is no whole frame is what a crash during an unacknowledged write leaves: it is dropped silently when nothing was written
 /// behind it. Any other damage is reported in `damage`, and the records behind it are kept.
@@ -32,7 +61,7 @@ pub(crate) struct Recovered {
 /// # Errors
 /// `Io` when a segment cannot be read; `NewerFormat` when one was written by a newer program; `ForeignLog` when one belongs to another
 /// data folder. Never for damage.
-pub(crate) fn read_all(folder: &Path, writer: Writer, after: LogSequence) -> Result<Recovered, Error> {
+pub(crate) fn read_all(folder: &Path, writer: Writer) -> Result<Recovered, Error> {
     let mut recovered = Recovered::default();
     if !folder.exists() {
         return Ok(recovered);
@@ -46,39 +75,29 @@ pub(crate) fn read_all(folder: &Path, writer: Writer, after: LogSequence) -> Res
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
             Err(source) => return Err(Error::Io { path, source }),
         };
-        if recovered.oldest_segment_first.is_some() {
-            report_missing(&path, first, after, &mut recovered);
+        let (from, to) = (recovered.end().next(), LogSequence::from_u64(first.as_u64().saturating_sub(1)));
+        if recovered.oldest_segment_first.is_some() && from <= to {
+            recovered.gaps.push(Gap { from, to, before: path.clone() });
         }
         recovered.oldest_segment_first.get_or_insert(first);
         recovered.newest_segment_before = LogSequence::from_u64(first.as_u64().saturating_sub(1));
         let segment = Segment { path: &path, bytes: &bytes, writer, first };
         match Header::decode(&bytes) {
             Ok(header) if header.writer != writer => return Err(Error::ForeignLog { path }),
-            Ok(_) => segment.read(after, &mut recovered),
+            Ok(_) => segment.read(&mut recovered),
             Err(HeaderError::Newer(found)) => {
                 return Err(Error::NewerFormat { path, found: found.into(), known: frame::VERSION.into() });
             }
             // A segment has its name only once its header is on disk.
             Err(HeaderError::Torn | HeaderError::NotALog) => {
                 recovered.damage.push(format!("{}: the segment header is damaged", path.display()));
-                segment.read(after, &mut recovered);
+                segment.read(&mut recovered);
             }
         }
     }
     recovered.records.sort_by_key(|record| record.sequence);
     recovered.records.dedup_by_key(|record| record.sequence);
     Ok(recovered)
-}
-
-/// A segment begins with the record after the last of the one before. Others are missing; unless they are in files, they are lost.
-fn report_missing(path: &Path, first: LogSequence, after: LogSequence, recovered: &mut Recovered) {
-    let (from, to) = (recovered.last.max(recovered.newest_segment_before).max(after).next(), first);
-    if from < to {
-        let last = to.as_u64() - 1;
-        recovered
-            .damage
-            .push(format!("{}: the records {from} to {last} should stand before this segment, and are nowhere", path.display()));
-    }
 }
 
 /// One segment as it is read.
@@ -90,7 +109,7 @@ struct Segment<'a> {
 }
 
 impl Segment<'_> {
-    fn read(&self, after: LogSequence, recovered: &mut Recovered) {
+    fn read(&self, recovered: &mut Recovered) {
         let path = self.path;
         let mut offset = HEADER_BYTES.min(self.bytes.len());
         loop {
@@ -100,9 +119,7 @@ impl Segment<'_> {
                 Decoded::Record(record, length) => {
                     offset += length;
                     recovered.last = recovered.last.max(record.sequence);
-                    if record.sequence > after {
-                        recovered.records.push(*record);
-                    }
+                    recovered.records.push(*record);
                 }
                 Decoded::Unreadable { sequence, bytes, detail } => {
                     recovered.last = recovered.last.max(sequence);
