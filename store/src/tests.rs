@@ -117,7 +117,9 @@ fn crash_copy(folder: &Path) -> TempDir {
             if entry.file_type().unwrap().is_dir() {
                 copy(&entry.path(), &target);
             } else {
-                fs::copy(entry.path(), target).unwrap();
+                // A new segment gets its name just after the answer to the record that filled the one before.
+                let copied = fs::copy(entry.path(), target);
+                assert!(copied.is_ok() || entry.file_name() == "next.tmp", "{copied:?}");
             }
         }
     }
