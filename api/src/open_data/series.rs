@@ -163,7 +163,7 @@ fn request_of(id: &str, params: &Params, clock: &dyn Clock, max_points: usize) -
 
 /// The readings of one property at one station over time, as they are or in buckets.
 ///
-/// At most 10,000 points (setting `max_points`) are given at once: ask for a shorter time or a longer `every`.
+/// At most 20,000 points (setting `http.max_series_points`) are given at once: ask for a shorter time or a longer `every`.
 #[utoipa::path(
     get, path = "/api/v1/stations/{id}/series", tag = "stations", operation_id = "series",
     params(
