@@ -79,6 +79,9 @@ impl Platform {
         let flusher = store.clone();
         let token = shutdown.clone();
         tasks.push(tokio::spawn(async move { flusher.flush_regularly(token.cancelled_owned()).await }));
+        let compactor = store.clone();
+        let token = shutdown.clone();
+        tasks.push(tokio::spawn(async move { compactor.compact_regularly(token.cancelled_owned()).await }));
         tasks.push(tokio::spawn(refresh_registry(store.clone(), shutdown.clone())));
 
         let server = mqtt_server(settings, &store, &pipeline, &clock, &mqtt_metrics)?;
@@ -256,6 +259,9 @@ fn store_options(settings: &Settings) -> stadtwarte_store::Options {
         flush_bytes: store.flush_bytes,
         changes_rows: store.changes_rows,
         dedup_keys: store.dedup_keys,
+        compaction_interval: Duration::from_secs(store.compaction_interval_s),
+        compaction_share: store.compaction_share,
+        keep_replaced: Duration::from_secs(store.keep_replaced_s),
         ..stadtwarte_store::Options::default()
     }
 }

@@ -141,6 +141,10 @@ pub struct Store {
     pub max_segment_bytes: u64,
     pub changes_rows: usize,
     pub dedup_keys: usize,
+    pub compaction_interval_s: u64,
+    #[serde(deserialize_with = "share")]
+    pub compaction_share: f64,
+    pub keep_replaced_s: u64,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -184,6 +188,11 @@ fn center<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<[f
         [lon, lat] if (-180.0..=180.0).contains(lon) && (-90.0..=90.0).contains(lat) => Ok(Some([*lon, *lat])),
         _ => Err(serde::de::Error::custom("expected [] or [longitude, latitude] in degrees")),
     }
+}
+
+fn share<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    let share = f64::deserialize(deserializer)?;
+    if (0.01..=1.0).contains(&share) { Ok(share) } else { Err(serde::de::Error::custom(format!("must be from 0.01 to 1, not {share}"))) }
 }
 
 fn protocol<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
@@ -589,6 +598,7 @@ topics = ["v3/#"]
             ("[query]\nconcurrent = 9223372036854775807", "town.toml:2: query.concurrent: must be from "),
             ("[query]\nmax_time_s = 9223372036854775807", "town.toml:2: query.max_time_s: must be from "),
             ("[store]\ndedup_keys = 0", "town.toml:2: store.dedup_keys: must be from "),
+            ("[store]\ncompaction_share = 0.0", "town.toml:2: store.compaction_share: must be from "),
             ("[log]\nlevel = \"loud=very\"", "town.toml:2: log.level: "),
         ] {
             let mistakes = load(text, &[]).unwrap_err();

@@ -10,8 +10,8 @@ use tempfile::TempDir;
 use crate::harness::server::{Server, sql_of_folder, stadtwarte, terminate};
 
 /// Rounds of killing; each costs a few seconds.
-const ROUNDS: u32 = 6;
-/// A life is between these, in milliseconds: first contact, flush, segment change and steady state all happen in it.
+const ROUNDS: u32 = 10;
+/// A life is between these, in milliseconds: first contact, flush, segment change, compaction and steady state all happen in them.
 const LIFE_MS: std::ops::Range<u64> = 150..2600;
 /// Repeats the moments of a run that failed.
 const SEED_VARIABLE: &str = "STADTWARTE_TEST_SEED";
@@ -59,7 +59,7 @@ const STORED: &str = "SELECT coalesce(deduplication_id, 'tts:' || dev_eui || ':'
 #[test]
 fn killed_at_random_points_every_acknowledged_uplink_is_stored_exactly_once() {
     let folder = TempDir::new().unwrap();
-    let settings = "[store]\nflush_rows = 1500\nmax_segment_bytes = 262144\n";
+    let settings = "[store]\nflush_rows = 500\nmax_segment_bytes = 262144\ncompaction_interval_s = 1\nkeep_replaced_s = 5\n";
     let mut moments = Moments::new();
     println!("{SEED_VARIABLE}={} repeats this run", moments.0);
     let mut server = Server::start_with(&folder, settings, &[]);

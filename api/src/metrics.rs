@@ -144,6 +144,9 @@ impl Collector for StoreCollector {
             ("duplicates", "Frames recognised as already stored by another way", &counters.duplicates),
             ("flushes", "Flushes of hot rows into files", &counters.flushes),
             ("flush_failures", "Flushes that failed and will be tried again", &counters.flush_failures),
+            ("compacted_files", "Files that compaction merged into others", &counters.compacted_files),
+            ("compaction_failures", "Compactions that failed and will be tried again", &counters.compaction_failures),
+            ("doubles_removed", "Rows that were stored more than once, found and removed by compaction", &counters.doubles_removed),
             ("log_damage", "Damage found in the log at start", &counters.log_damage),
             ("imported", "Observations imported in bulk", &counters.imported),
         ] {

@@ -12,7 +12,7 @@ use stadtwarte_store::{ColumnStats, DataFile, Range};
 
 /// The statistics of some files as the pruning predicate wants them.
 pub(crate) struct FileStatistics<'a> {
-    pub files: &'a [DataFile],
+    pub files: &'a [Arc<DataFile>],
     pub schema: &'a SchemaRef,
 }
 

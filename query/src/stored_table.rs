@@ -77,11 +77,11 @@ impl StoredTable {
 
     fn chosen_files(&self, filter: Option<&Arc<dyn PhysicalExpr>>) -> Result<Vec<&DataFile>> {
         let files = &self.rows.files;
-        let Some(filter) = filter else { return Ok(files.iter().collect()) };
+        let Some(filter) = filter else { return Ok(files.iter().map(Arc::as_ref).collect()) };
         let builder = PruningPredicateBuilder::new().with_file_schema(Arc::clone(&self.schema));
-        let Some(predicate) = builder.build(Arc::clone(filter)) else { return Ok(files.iter().collect()) };
+        let Some(predicate) = builder.build(Arc::clone(filter)) else { return Ok(files.iter().map(Arc::as_ref).collect()) };
         let keep = predicate.prune(&FileStatistics { files, schema: &self.schema })?;
-        Ok(files.iter().zip(keep).filter_map(|(file, keep)| keep.then_some(file)).collect())
+        Ok(files.iter().zip(keep).filter_map(|(file, keep)| keep.then_some(file.as_ref())).collect())
     }
 
     /// Spreads files over partitions so that each has about the same number of bytes.

@@ -8,7 +8,7 @@ const MIB: i64 = 1 << 20;
 const TIB: i64 = 1 << 40;
 
 /// Keys of `config/default.toml`, and what they may be.
-const BOUNDS: [(&str, RangeInclusive<i64>); 26] = [
+const BOUNDS: [(&str, RangeInclusive<i64>); 28] = [
     ("http.max_live_connections", 0..=1_000_000),
     ("http.max_body_bytes", 1024..=1024 * MIB),
     ("http.max_series_points", 1..=10_000_000),
@@ -26,6 +26,8 @@ const BOUNDS: [(&str, RangeInclusive<i64>); 26] = [
     ("store.queue_entries", 1..=1_000_000),
     ("store.max_segment_bytes", 65_536..=1024 * MIB),
     ("store.changes_rows", 1..=100_000_000),
+    ("store.compaction_interval_s", 1..=86_400),
+    ("store.keep_replaced_s", 0..=31_536_000),
     ("store.dedup_keys", 1000..=1_000_000_000),
     ("query.max_time_s", 1..=86_400),
     ("query.memory_bytes", 16 * MIB..=TIB),

@@ -44,6 +44,12 @@ pub struct Counters {
     pub log_unavailable: Counter,
     /// Damage found in the log at start.
     pub log_damage: Counter,
+    /// Files that compaction merged into others.
+    pub compacted_files: Counter,
+    /// Compactions that failed and will be tried again.
+    pub compaction_failures: Counter,
+    /// Rows that were stored more than once, found and removed by compaction.
+    pub doubles_removed: Counter,
     /// Observations imported in bulk.
     pub imported: Counter,
 }

@@ -1,25 +1,19 @@
-//! One immutable Parquet file of a table, and how it is written.
+//! One immutable Parquet file of a table, what is known of it, and how rows are spread over such files.
 
-use std::fs::{self, File};
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Int32Array, RecordBatch};
-use arrow::compute::{SortColumn, concat_batches, lexsort_to_indices, max, min, take_record_batch};
-use arrow::datatypes::{DataType, Float64Type, Int32Type, Int64Type, SchemaRef, TimeUnit, TimestampMicrosecondType};
+use arrow::array::{ArrayRef, AsArray, Int32Array, RecordBatch};
+use arrow::compute::{SortColumn, concat_batches, lexsort_to_indices, take_record_batch};
+use arrow::datatypes::{DataType, Int32Type, SchemaRef, TimestampMicrosecondType};
 use arrow::error::ArrowError;
-use parquet::arrow::ArrowWriter;
-use parquet::basic::{Compression, Encoding, ZstdLevel};
-use parquet::file::metadata::SortingColumn;
-use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder};
 use serde_json::{Map, Value, json};
 use stadtwarte_model::partition::Partition;
 use stadtwarte_model::schema::Table;
 use stadtwarte_model::{Date, Timestamp};
-use uuid::Uuid;
 
 use crate::error::Error;
-use crate::folder::sync_dir;
+use crate::file_writer::{discard, write_file};
 
 /// The least and greatest value of a column in one file.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,6 +24,18 @@ pub enum Range {
     Float(f64, f64),
     /// Of texts, by bytes.
     Text(String, String),
+}
+
+impl Range {
+    /// The range that covers both. Ranges of different kinds are never of one column; then this one stays.
+    pub(crate) fn with(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Int(low, high), Self::Int(other_low, other_high)) => Self::Int(low.min(other_low), high.max(other_high)),
+            (Self::Float(low, high), Self::Float(other_low, other_high)) => Self::Float(low.min(other_low), high.max(other_high)),
+            (Self::Text(low, high), Self::Text(other_low, other_high)) => Self::Text(low.min(other_low), high.max(other_high)),
+            (one, _) => one,
+        }
+    }
 }
 
 /// What is known of one column of a file without opening it.
@@ -175,110 +181,4 @@ fn partition_days(table: Table, batch: &RecordBatch) -> Result<Int32Array, Arrow
         .ok_or_else(|| ArrowError::SchemaError(format!("{} has no {}", table.name(), table.partition_time())))?;
     let times = batch.column(column).as_primitive::<TimestampMicrosecondType>();
     Ok(Int32Array::from_iter_values(times.values().iter().map(|micros| Timestamp::from_micros(*micros).date().as_days())))
-}
-
-/// Removes files that no commit will name. What cannot be removed is only a waste of space.
-pub(crate) fn discard(root: &Path, files: &[DataFile]) {
-    for file in files {
-        let _ = fs::remove_file(root.join(&file.path));
-    }
-}
-
-/// Writes one sorted file. Nothing of it remains after an error.
-pub(crate) fn write_file(table: Table, root: &Path, partition: Partition, batch: &RecordBatch, now: Timestamp) -> Result<DataFile, Error> {
-    let folder = root.join(partition.to_string());
-    if !folder.exists() {
-        fs::create_dir_all(&folder).map_err(Error::io(&folder))?;
-        sync_dir(root)?;
-    }
-    let name = format!("{}.parquet", Uuid::new_v4().simple());
-    let path = folder.join(&name);
-    let bytes = write_durably(table, &path, batch).and_then(|bytes| sync_dir(&folder).map(|()| bytes)).inspect_err(|_| {
-        let _ = fs::remove_file(&path);
-    })?;
-    Ok(DataFile {
-        path: format!("{partition}/{name}"),
-        bytes,
-        rows: batch.num_rows() as u64,
-        partition,
-        modified_ms: now.as_micros().div_euclid(1000),
-        stats: batch
-            .schema()
-            .fields()
-            .iter()
-            .zip(batch.columns())
-            .filter_map(|(field, values)| column_stats(field.name(), values))
-            .collect(),
-    })
-}
-
-/// The number of bytes written and synced.
-fn write_durably(table: Table, path: &Path, batch: &RecordBatch) -> Result<u64, Error> {
-    let parquet = |source| Error::Parquet { path: path.to_owned(), source };
-    let file = File::create_new(path).map_err(Error::io(path))?;
-    let mut writer = ArrowWriter::try_new(file, table.schema(), Some(properties(table))).map_err(parquet)?;
-    writer.write(batch).map_err(parquet)?;
-    let file = writer.into_inner().map_err(parquet)?;
-    file.sync_all().map_err(Error::io(path))?;
-    Ok(file.metadata().map_err(Error::io(path))?.len())
-}
-
-/// Encodings after measurement (facts on performance, section 2): deltas for identifiers and times, dictionaries for the rest.
-fn properties(table: Table) -> WriterProperties {
-    let schema = table.schema();
-    let sorting = table.sort_columns().iter().filter_map(|column| {
-        let (index, _) = schema.column_with_name(column)?;
-        Some(SortingColumn { column_idx: i32::try_from(index).ok()?, descending: false, nulls_first: true })
-    });
-    let builder = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(ZstdLevel::default()))
-        .set_max_row_group_row_count(Some(256 * 1024))
-        .set_data_page_row_count_limit(8 * 1024)
-        .set_write_batch_size(4 * 1024)
-        .set_sorting_columns(Some(sorting.collect()));
-    schema.fields().iter().fold(builder, |builder, field| encode_column(builder, field.name(), field.data_type())).build()
-}
-
-fn encode_column(builder: WriterPropertiesBuilder, name: &str, data_type: &DataType) -> WriterPropertiesBuilder {
-    let column: parquet::schema::types::ColumnPath = name.into();
-    match data_type {
-        DataType::Timestamp(TimeUnit::Microsecond, _) | DataType::Int64 => {
-            builder.set_column_dictionary_enabled(column.clone(), false).set_column_encoding(column, Encoding::DELTA_BINARY_PACKED)
-        }
-        DataType::Binary => builder.set_column_dictionary_enabled(column, false),
-        _ => builder,
-    }
-}
-
-fn column_stats(name: &str, values: &ArrayRef) -> Option<ColumnStats> {
-    let range = match values.data_type() {
-        DataType::Int64 => ints(min(values.as_primitive::<Int64Type>()), max(values.as_primitive::<Int64Type>())),
-        DataType::Int32 => {
-            let values = values.as_primitive::<Int32Type>();
-            ints(min(values).map(i64::from), max(values).map(i64::from))
-        }
-        DataType::Timestamp(TimeUnit::Microsecond, _) => {
-            let values = values.as_primitive::<TimestampMicrosecondType>();
-            ints(min(values), max(values))
-        }
-        DataType::Float64 => {
-            let values = values.as_primitive::<Float64Type>();
-            match (min(values), max(values)) {
-                (Some(low), Some(high)) if low.is_finite() && high.is_finite() => Some(Range::Float(low, high)),
-                _ => None,
-            }
-        }
-        // Long texts would bloat the log; only keys that queries filter by are worth their range.
-        DataType::Utf8 if name == "dev_eui" => {
-            let values = values.as_string::<i32>();
-            let low = arrow::compute::min_string(values);
-            low.zip(arrow::compute::max_string(values)).map(|(low, high)| Range::Text(low.to_owned(), high.to_owned()))
-        }
-        _ => return None,
-    };
-    Some(ColumnStats { column: name.to_owned(), range, nulls: values.null_count() as u64 })
-}
-
-fn ints(low: Option<i64>, high: Option<i64>) -> Option<Range> {
-    low.zip(high).map(|(low, high)| Range::Int(low, high))
 }

@@ -67,7 +67,7 @@ impl Store {
         let rows = state.table_mut(table);
         // One lock for both sides: a row is in the files or hot, never in both or neither.
         rows.flushing.clear();
-        rows.files = files;
+        rows.add_files(files);
         Ok(())
     }
 
@@ -87,10 +87,10 @@ impl Store {
         }
         let rows = state.table_mut(table);
         rows.flushing.retain(|sealed| committed.is_none_or(|committed| sealed.until.as_u64() > committed));
-        rows.files = Arc::new(files);
+        rows.set_files(files);
         let files = Arc::clone(&rows.files);
         drop(state);
-        tables.settled(table, &files);
+        tables.settled(table, files.iter().map(Arc::as_ref));
         Ok(())
     }
 

@@ -14,8 +14,9 @@ use stadtwarte_model::schema::Table;
 use stadtwarte_model::{DatastreamId, Observation, ObservationId, Position, Timestamp};
 
 use crate::Store;
-use crate::data_file::{DataFile, Range, discard, write_file};
+use crate::data_file::{DataFile, Range};
 use crate::error::Error;
+use crate::file_writer::{discard, write_file};
 use crate::recover::newest_of;
 use crate::table::{Commit, StoredTable};
 
@@ -58,7 +59,7 @@ impl Tables {
     }
 
     /// Takes note of files found at start.
-    pub fn note_files(&mut self, files: &[DataFile]) {
+    pub fn note_files<'f>(&mut self, files: impl IntoIterator<Item = &'f DataFile>) {
         for file in files {
             self.last_modified_ms = self.last_modified_ms.max(file.modified_ms);
             if let Some(Range::Int(_, greatest)) = file.range("id") {
@@ -73,7 +74,7 @@ impl Tables {
         self.last_modified_ms
     }
 
-    /// Commits files below `root` under `app_id` and `version` and returns all files of the table. `None` when that version has been
+    /// Commits files below `root` under `app_id` and `version` and returns them as they are then. `None` when that version has been
     /// committed before; what the table holds is to be settled then. Files that did not become part of the table are removed.
     pub async fn commit(
         &mut self,
@@ -82,7 +83,7 @@ impl Tables {
         mut files: Vec<DataFile>,
         app_id: &str,
         version: u64,
-    ) -> Result<Option<Arc<Vec<DataFile>>>, Error> {
+    ) -> Result<Option<Vec<Arc<DataFile>>>, Error> {
         // Write times grow from commit to commit, also when the clock steps back: checkpoints tell covered files by them.
         let modified_ms = files.iter().map(|file| file.modified_ms).max().unwrap_or(0).max(self.last_modified_ms + 1);
         for file in &mut files {
@@ -102,13 +103,34 @@ impl Tables {
                 return Err(error);
             }
         }
-        let files = stored.files()?;
         self.in_doubt[table as usize] = false;
         self.last_modified_ms = modified_ms;
-        Ok(Some(Arc::new(files)))
+        Ok(Some(files.into_iter().map(Arc::new).collect()))
     }
 
     /// As if the last commit had failed before its outcome and its time were noted.
+    /// Puts `file` in the place of others, in one commit.
+    pub async fn replace(
+        &mut self,
+        table: Table,
+        root: &Path,
+        replaced: &[Arc<DataFile>],
+        mut file: DataFile,
+        now: Timestamp,
+    ) -> Result<Arc<DataFile>, Error> {
+        file.modified_ms = file.modified_ms.max(self.last_modified_ms + 1);
+        let stored = self.stored[table as usize].as_mut().ok_or(Error::ReadOnly)?;
+        self.in_doubt[table as usize] = true;
+        if let Commit::NotMade(error) = stored.replace(replaced, &file, now).await? {
+            self.in_doubt[table as usize] = false;
+            discard(root, std::slice::from_ref(&file));
+            return Err(error);
+        }
+        self.in_doubt[table as usize] = false;
+        self.last_modified_ms = file.modified_ms;
+        Ok(Arc::new(file))
+    }
+
     #[cfg(test)]
     pub fn doubt(&mut self, table: Table, last_modified_ms: i64) {
         self.in_doubt[table as usize] = true;
@@ -129,7 +151,7 @@ impl Tables {
     }
 
     /// What [`Tables::look`] found is what everybody sees now.
-    pub fn settled(&mut self, table: Table, files: &[DataFile]) {
+    pub fn settled<'f>(&mut self, table: Table, files: impl IntoIterator<Item = &'f DataFile>) {
         self.in_doubt[table as usize] = false;
         self.note_files(files);
     }
@@ -184,7 +206,7 @@ impl Store {
             return Ok(ImportOutcome::AlreadyThere);
         };
         let mut state = self.write_state();
-        state.table_mut(Table::Observations).files = files;
+        state.table_mut(Table::Observations).add_files(files);
         for observation in newest.values() {
             state.observe(observation);
         }

@@ -11,17 +11,20 @@ mod batch;
 mod changes;
 mod checkpoint;
 mod committer;
+mod compact;
 mod counters;
 mod data_file;
 mod dedup;
 mod durable;
 mod entry;
 mod error;
+mod file_writer;
 mod flush;
 mod folder;
 mod hot;
 mod import;
 mod layers;
+mod merge;
 mod recover;
 mod registry;
 mod state;
@@ -36,11 +39,13 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use stadtwarte_model::schema::Table;
 use stadtwarte_model::{Clock, LogSequence, ObservationId};
 use tokio::sync::{mpsc, oneshot, watch};
 
 pub use batch::observation_at;
 pub use changes::Changes;
+pub use compact::Compaction;
 pub use counters::{Counter, Counters};
 pub use data_file::{ColumnStats, DataFile, Range};
 pub use entry::{Appended, Entry, NewObservation, UplinkRow};
@@ -54,6 +59,7 @@ pub use registry::{
 pub use state::{DeviceActivity, Latest, Snapshot, TableSnapshot};
 
 use committer::{Command, Committer, Submission};
+use compact::Replaced;
 use folder::FolderLock;
 use import::Tables;
 use state::State;
@@ -75,6 +81,12 @@ pub struct Options {
     pub flush_bytes: usize,
     /// Observations kept in memory for those who follow the stream.
     pub changes_rows: usize,
+    /// How often compaction looks for something to do.
+    pub compaction_interval: Duration,
+    /// The part of one processor's time that compaction takes, 0 to 1.
+    pub compaction_share: f64,
+    /// How long files that compaction replaced are kept for readers in other processes.
+    pub keep_replaced: Duration,
     /// Keys kept to recognise duplicates; an uplink takes one or two.
     pub dedup_keys: usize,
 }
@@ -89,6 +101,9 @@ impl Default for Options {
             flush_rows: 250_000,
             flush_bytes: 128 << 20,
             changes_rows: 65_536,
+            compaction_interval: Duration::from_secs(30),
+            compaction_share: 0.5,
+            keep_replaced: Duration::from_hours(1),
             dedup_keys: 2_000_000,
         }
     }
@@ -114,6 +129,7 @@ struct Inner {
     unwritten: watch::Sender<usize>,
     failed: watch::Receiver<bool>,
     tables: tokio::sync::Mutex<Tables>,
+    replaced: Replaced,
     counters: Arc<Counters>,
     clock: Arc<dyn Clock>,
     options: Options,
@@ -153,6 +169,11 @@ impl Store {
         };
         let spawned = std::thread::Builder::new().name("log".to_owned()).spawn(move || committer.run(commands));
         let committer = spawned.map_err(Error::io(folder.wal()))?;
+        let replaced = Replaced::default();
+        for table in Table::ALL {
+            let files = Arc::clone(&state.read().unwrap_or_else(PoisonError::into_inner).table(table).files);
+            replaced.extend(compact::strangers(table, &folder.table(table), &files, clock.now())?);
+        }
         let inner = Inner {
             layers: Layers::open(folder.layers())?,
             folder,
@@ -165,6 +186,7 @@ impl Store {
             unwritten,
             failed,
             tables: tokio::sync::Mutex::new(recovered.tables),
+            replaced,
             counters,
             clock,
             options,
@@ -202,6 +224,7 @@ impl Store {
             unwritten,
             failed,
             tables: tokio::sync::Mutex::new(recovered.tables),
+            replaced: Replaced::default(),
             counters,
             clock,
             options,
@@ -254,7 +277,6 @@ impl Store {
     /// Everything as it is now, frozen.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        use stadtwarte_model::schema::Table;
         let state = self.read_state();
         let table = |table| {
             let rows = state.table(table);

@@ -138,7 +138,7 @@ pub(crate) async fn recover(
             counted = committed;
         }
         tables.note_files(&files);
-        state.table_mut(table).files = Arc::new(files);
+        state.table_mut(table).set_files(files);
         let replayed = &log.records[log.records.partition_point(|record| record.sequence <= committed)..];
         unwritten_bytes = unwritten_bytes.max(replayed.iter().map(|record| record.entry.approximate_bytes()).sum());
         for part in parts_of(replayed) {
@@ -210,7 +210,7 @@ struct KeyOf {
 /// The files of one table that keys are read from again.
 struct KeySource<'a> {
     root: PathBuf,
-    files: &'a [DataFile],
+    files: &'a [Arc<DataFile>],
     columns: &'static [&'static str],
     id: &'static str,
     keys: fn(&RecordBatch, usize) -> Option<Keys>,
@@ -269,11 +269,11 @@ fn rebuild_window(folder: &DataFolder, state: &State, records: &[Record], max_ke
 
 impl KeySource<'_> {
     fn newest(&self, max_keys: usize) -> Result<Vec<KeyOf>, Error> {
-        let newest_id = |file: &&DataFile| match file.range(self.id) {
+        let newest_id = |file: &&Arc<DataFile>| match file.range(self.id) {
             Some(Range::Int(_, newest)) => *newest,
             _ => i64::MAX,
         };
-        let mut by_age: Vec<&DataFile> = self.files.iter().collect();
+        let mut by_age: Vec<&Arc<DataFile>> = self.files.iter().collect();
         by_age.sort_by_key(|file| std::cmp::Reverse(newest_id(file)));
         let (mut keys, mut bytes) = (Vec::new(), 0_u64);
         for file in by_age {

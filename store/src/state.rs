@@ -43,7 +43,7 @@ pub struct TableSnapshot {
     /// The folder that the files' paths start from.
     pub root: PathBuf,
     /// Its files.
-    pub files: Arc<Vec<DataFile>>,
+    pub files: Arc<Vec<Arc<DataFile>>>,
     /// Its rows that are in no file yet; disjoint from the files' rows.
     pub hot: Vec<RecordBatch>,
 }
@@ -95,7 +95,7 @@ impl Snapshot {
 
 #[derive(Debug, Default)]
 pub(crate) struct TableState {
-    pub files: Arc<Vec<DataFile>>,
+    pub files: Arc<Vec<Arc<DataFile>>>,
     /// Rows that are being written to files; still queried from here until their commit. Oldest first.
     pub flushing: Vec<Sealed>,
     pub hot: HotRows,
@@ -110,6 +110,18 @@ pub(crate) struct Sealed {
 }
 
 impl TableState {
+    /// Adds files to those there are.
+    pub fn add_files(&mut self, files: impl IntoIterator<Item = Arc<DataFile>>) {
+        self.files = Arc::new(self.files.iter().cloned().chain(files).collect());
+    }
+
+    /// Makes these all files there are. Those that are known already stay the same, so that it can be told who reads them.
+    pub fn set_files(&mut self, files: Vec<DataFile>) {
+        let known: std::collections::HashMap<&str, &Arc<DataFile>> = self.files.iter().map(|file| (file.path.as_str(), file)).collect();
+        let files = files.into_iter().map(|file| known.get(file.path.as_str()).map_or_else(|| Arc::new(file), |known| Arc::clone(known)));
+        self.files = Arc::new(files.collect());
+    }
+
     /// All rows that are in no file yet, oldest first.
     pub fn unwritten(&self) -> impl Iterator<Item = &RecordBatch> {
         self.flushing.iter().flat_map(|sealed| sealed.rows.batches()).chain(self.hot.batches())

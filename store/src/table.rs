@@ -7,10 +7,11 @@ use std::sync::Arc;
 use deltalake_core::kernel::engine::arrow_conversion::TryIntoKernel;
 use deltalake_core::kernel::transaction::CommitProperties;
 use deltalake_core::kernel::transaction::{CommitBuilder, TableReference};
-use deltalake_core::kernel::{Action, Add, StructType, Transaction};
+use deltalake_core::kernel::{Action, Add, Remove, StructType, Transaction};
 use deltalake_core::operations::create::CreateBuilder;
 use deltalake_core::protocol::{DeltaOperation, SaveMode};
 use deltalake_core::{DeltaTable, DeltaTableBuilder, DeltaTableError};
+use stadtwarte_model::Timestamp;
 use stadtwarte_model::partition::{self, Partition};
 use stadtwarte_model::schema::Table;
 use url::Url;
@@ -178,10 +179,33 @@ impl StoredTable {
         Ok(Commit::Made)
     }
 
+    /// Puts `file`, which holds the same rows, in the place of others.
+    pub async fn replace(&mut self, replaced: &[Arc<DataFile>], file: &DataFile, now: Timestamp) -> Result<Commit, Error> {
+        let table = self.table.name();
+        if let Err(error) = self.refresh().await {
+            return Ok(Commit::NotMade(error));
+        }
+        let removals = replaced.iter().map(|file| Action::Remove(remove_action(file, now)));
+        let actions = removals.chain([Action::Add(Add { data_change: false, ..self.add_action(file) })]).collect();
+        let operation = DeltaOperation::Optimize { predicate: None, target_size: i64::try_from(file.bytes).unwrap_or(i64::MAX) };
+        let snapshot = self.delta.snapshot().map_err(Error::delta(table))?;
+        let committed = CommitBuilder::from(CommitProperties::default())
+            .with_actions(actions)
+            .build(Some(snapshot as &dyn TableReference), self.delta.log_store(), operation)
+            .await;
+        self.refresh().await?;
+        let Err(error) = committed else { return Ok(Commit::Made) };
+        if !self.files()?.iter().any(|present| present.path == file.path) {
+            return Ok(Commit::NotMade(Error::delta(table)(error)));
+        }
+        tracing::warn!(table, %error, "files are merged, but tidying the table's log failed");
+        Ok(Commit::Made)
+    }
+
     fn add_action(&self, file: &DataFile) -> Add {
         Add {
             path: file.path.clone(),
-            partition_values: HashMap::from([(partition::COLUMN.to_owned(), Some(file.partition.date.to_string()))]),
+            partition_values: partition_values(file),
             size: i64::try_from(file.bytes).unwrap_or(i64::MAX),
             modification_time: file.modified_ms,
             data_change: true,
@@ -189,4 +213,20 @@ impl StoredTable {
             ..Add::default()
         }
     }
+}
+
+fn remove_action(file: &DataFile, now: Timestamp) -> Remove {
+    Remove {
+        path: file.path.clone(),
+        data_change: false,
+        deletion_timestamp: Some(now.as_micros().div_euclid(1000)),
+        extended_file_metadata: Some(true),
+        partition_values: Some(partition_values(file)),
+        size: Some(i64::try_from(file.bytes).unwrap_or(i64::MAX)),
+        ..Remove::default()
+    }
+}
+
+fn partition_values(file: &DataFile) -> HashMap<String, Option<String>> {
+    HashMap::from([(partition::COLUMN.to_owned(), Some(file.partition.date.to_string()))])
 }

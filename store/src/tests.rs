@@ -2,6 +2,7 @@
 
 mod beside;
 mod commits;
+mod compaction;
 mod log;
 
 use std::fs;

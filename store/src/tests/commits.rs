@@ -8,7 +8,7 @@ use crate::import::Tables;
 
 const ROWS: [Table; 2] = [Table::Observations, Table::Uplinks];
 
-fn parquet_files(folder: &Path) -> Vec<PathBuf> {
+pub(super) fn parquet_files(folder: &Path) -> Vec<PathBuf> {
     let tables = ROWS.map(|table| folder.join("tables").join(table.name()));
     let partitions = tables.iter().flat_map(|table| fs::read_dir(table).unwrap()).map(|entry| entry.unwrap().path());
     let partitions = partitions.filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("date=")));

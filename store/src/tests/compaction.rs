@@ -1,0 +1,106 @@
+//! Compaction as users of the store see it: not at all.
+
+use super::commits::parquet_files;
+use super::*;
+use crate::file_writer::write_file;
+
+const DAY_US: i64 = 86_400_000_000;
+
+async fn open_at(folder: &Path, clock: &Arc<ManualClock>) -> Store {
+    Store::open(DataFolder::new(folder), Options::default(), clock.clone()).await.expect("opens")
+}
+
+fn manual_clock() -> Arc<ManualClock> {
+    Arc::new(ManualClock::new(Timestamp::from_micros(NOON)))
+}
+
+/// A store whose rows came to files one by one.
+async fn in_small_files(folder: &Path, clock: &Arc<ManualClock>, count: u32) -> Store {
+    let store = open_at(folder, clock).await;
+    for f_cnt in 0..count {
+        append(&store, uplink(f_cnt, &[f64::from(f_cnt), 0.5])).await;
+        store.flush().await.unwrap();
+    }
+    store
+}
+
+#[tokio::test]
+async fn many_small_files_become_one_and_no_answer_changes() {
+    let (folder, clock) = (TempDir::new().unwrap(), manual_clock());
+    let store = in_small_files(folder.path(), &clock, 20).await;
+    append(&store, uplink(20, &[20.0])).await;
+    let before = observations(&store);
+    assert_eq!(store.snapshot().observations.files.len(), 20);
+
+    let done = store.compact().await.unwrap();
+    assert_eq!((done.merged_files, done.new_files, done.rows, done.doubles), (40, 2, 60, 0), "observations and uplinks");
+    assert_eq!(store.snapshot().observations.files.len(), 1);
+    assert_eq!(observations(&store), before);
+    assert_eq!(store.compact().await.unwrap().merged_files, 0, "there is nothing left to do");
+
+    let copy = crash_copy(folder.path());
+    let reopened = open(copy.path()).await;
+    assert_eq!(observations(&reopened), before);
+    assert_eq!(reopened.snapshot().latest, store.snapshot().latest);
+    append(&store, uplink(5, &[5.0, 0.5])).await;
+    assert_eq!(observations(&store), before, "what was merged is still recognised");
+}
+
+#[tokio::test]
+async fn replaced_files_stay_for_their_time_and_for_whoever_reads_them() {
+    let (folder, clock) = (TempDir::new().unwrap(), manual_clock());
+    let store = in_small_files(folder.path(), &clock, 9).await;
+    let reader = store.snapshot();
+    store.compact().await.unwrap();
+    assert_eq!(store.remove_replaced().await, 0, "another process may still read them");
+    clock.advance_micros(2 * 3_600_000_000);
+    assert_eq!(store.remove_replaced().await, 0, "a query still reads them");
+    assert_eq!(reader.observations.files.iter().filter(|file| reader.observations.root.join(&file.path).exists()).count(), 9);
+    drop(reader);
+    assert_eq!(store.remove_replaced().await, 18);
+    assert_eq!(parquet_files(folder.path()).len(), 2);
+    assert_eq!(observations(&store).len(), 18);
+}
+
+#[tokio::test]
+async fn what_a_kill_leaves_behind_is_removed_after_the_next_start() {
+    let (folder, clock) = (TempDir::new().unwrap(), manual_clock());
+    let store = in_small_files(folder.path(), &clock, 9).await;
+    // The merged file was written, its commit was not.
+    let copy = crash_copy(folder.path());
+    let file = &store.snapshot().observations.files[0].path;
+    fs::copy(copy.path().join("tables/observations").join(file), copy.path().join("tables/observations/date=2026-03-01/orphan.parquet"))
+        .unwrap();
+    let reopened = open_at(copy.path(), &clock).await;
+    assert_eq!(observations(&reopened), observations(&store));
+    // The commit was written, the replaced files were not removed.
+    store.compact().await.unwrap();
+    let merged = crash_copy(folder.path());
+    let after_commit = open_at(merged.path(), &clock).await;
+    assert_eq!(observations(&after_commit), observations(&store));
+    clock.advance_micros(2 * 3_600_000_000);
+    assert_eq!(reopened.remove_replaced().await, 1);
+    assert_eq!(after_commit.remove_replaced().await, 18);
+    assert_eq!(parquet_files(merged.path()).len(), 2);
+}
+
+#[tokio::test]
+async fn rows_that_are_there_twice_become_one() {
+    let (folder, clock) = (TempDir::new().unwrap(), manual_clock());
+    let store = in_small_files(folder.path(), &clock, 2).await;
+    {
+        let mut tables = store.inner.tables.lock().await;
+        let snapshot = store.snapshot();
+        let (root, day) = (&snapshot.observations.root, snapshot.observations.files[0].partition);
+        for (number, batch) in (1..).zip(all_batches(&store, Table::Observations)) {
+            let file = write_file(Table::Observations, root, day, &batch, clock.now()).unwrap();
+            let added = tables.commit(Table::Observations, root, vec![file], "an error of ours", number).await.unwrap().unwrap();
+            store.write_state().table_mut(Table::Observations).add_files(added);
+        }
+    }
+    assert_eq!(observations(&store).len(), 8);
+    clock.advance_micros(DAY_US);
+    assert_eq!(store.compact().await.unwrap().doubles, 4);
+    assert_eq!(observations(&store).len(), 4);
+    assert_eq!(store.counters().doubles_removed.value(), 4);
+}
