@@ -257,6 +257,7 @@ fn store_options(settings: &Settings) -> stadtwarte_store::Options {
         flush_interval: Duration::from_secs(store.flush_interval_s),
         flush_rows: store.flush_rows,
         flush_bytes: store.flush_bytes,
+        min_free_bytes: store.min_free_bytes,
         changes_rows: store.changes_rows,
         dedup_keys: store.dedup_keys,
         compaction_interval: Duration::from_secs(store.compaction_interval_s),

@@ -137,6 +137,7 @@ pub struct Store {
     pub flush_interval_s: u64,
     pub flush_rows: usize,
     pub flush_bytes: usize,
+    pub min_free_bytes: u64,
     pub queue_entries: usize,
     pub max_segment_bytes: u64,
     pub changes_rows: usize,

@@ -28,10 +28,18 @@ impl SmallDisk {
 
     /// Takes all the room that is left.
     fn fill(&self) -> PathBuf {
+        self.fill_with(usize::MAX)
+    }
+
+    /// Takes so many blocks of 4 KiB, or all that is left.
+    fn fill_with(&self, blocks: usize) -> PathBuf {
         let path = self.0.join("ballast");
         let mut file = File::create(&path).unwrap();
         let block = vec![7; 4096];
-        while file.write_all(&block).is_ok() {}
+        let mut written = 0;
+        while written < blocks && file.write_all(&block).is_ok() {
+            written += 1;
+        }
         path
     }
 }
@@ -50,7 +58,7 @@ fn on_a_full_disk_nothing_is_acknowledged_and_nothing_lost_and_it_resumes_by_its
         return;
     };
     // The first message alone, three rows, is no reason for a flush; with any that fits into what is left of the log, there is one.
-    let server = Server::start_with(&folder, "[store]\nflush_rows = 4\nflush_interval_s = 30\n", &[]);
+    let server = Server::start_with(&folder, "[store]\nmin_free_bytes = 0\nflush_rows = 4\nflush_interval_s = 30\n", &[]);
     let key = server.key("operator");
     let message = |f_cnt: u32| chirpstack(1, f_cnt, &climate(20.0 + f64::from(f_cnt) / 100.0, 50.0));
     assert_eq!(publish(server.mqtt, &[message(0)]), 1);
@@ -82,5 +90,32 @@ fn on_a_full_disk_nothing_is_acknowledged_and_nothing_lost_and_it_resumes_by_its
     assert_eq!(serde_json::json!(server.rows(counted, Some(&key))), expected);
     server.kill();
     assert_eq!(serde_json::json!(sql_of_folder(&folder.path().join("data"), counted)), expected, "after a crash, too");
+    drop(disk);
+}
+
+#[test]
+fn below_the_low_water_mark_nothing_is_taken_and_what_was_still_goes_to_files() {
+    let folder = TempDir::new().unwrap();
+    let Some(disk) = SmallDisk::mount(&folder.path().join("data")) else {
+        eprintln!("SKIPPED: this test mounts a small file system, which takes root");
+        return;
+    };
+    let server = Server::start_with(&folder, "[store]\nmin_free_bytes = 8388608\nflush_interval_s = 5\n", &[]);
+    let key = server.key("operator");
+    let message = |f_cnt: u32| chirpstack(1, f_cnt, &climate(20.0, 50.0));
+    assert_eq!(publish(server.mqtt, &[message(0)]), 1);
+
+    // Of 24 MiB, less than 8 stay.
+    let ballast = disk.fill_with(17 << 8);
+    eventually("the mark to be noticed", || (server.get("/readyz").0 == 503).then_some(()));
+    assert_eq!(publish(server.mqtt, &[message(1)]), 0);
+    assert!(server.log().contains("the disk is nearly full"), "{}", server.log());
+    eventually("the rows to be in files", || server.get("/metrics").2.contains("stadtwarte_store_hot_rows 0\n").then_some(()));
+    assert_eq!(server.rows("SELECT count(*) AS n FROM uplinks", Some(&key))[0]["n"], 1, "reading goes on");
+
+    std::fs::remove_file(ballast).unwrap();
+    eventually("the platform to be ready again", || (server.get("/readyz").0 == 200).then_some(()));
+    assert_eq!(publish(server.mqtt, &[message(1)]), 1);
+    server.kill();
     drop(disk);
 }

@@ -8,7 +8,7 @@ const MIB: i64 = 1 << 20;
 const TIB: i64 = 1 << 40;
 
 /// Keys of `config/default.toml`, and what they may be.
-const BOUNDS: [(&str, RangeInclusive<i64>); 28] = [
+const BOUNDS: [(&str, RangeInclusive<i64>); 29] = [
     ("http.max_live_connections", 0..=1_000_000),
     ("http.max_body_bytes", 1024..=1024 * MIB),
     ("http.max_series_points", 1..=10_000_000),
@@ -23,6 +23,7 @@ const BOUNDS: [(&str, RangeInclusive<i64>); 28] = [
     ("store.flush_interval_s", 1..=86_400),
     ("store.flush_rows", 1..=100_000_000),
     ("store.flush_bytes", 65_536..=TIB),
+    ("store.min_free_bytes", 0..=TIB),
     ("store.queue_entries", 1..=1_000_000),
     ("store.max_segment_bytes", 65_536..=1024 * MIB),
     ("store.changes_rows", 1..=100_000_000),

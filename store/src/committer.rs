@@ -15,6 +15,7 @@ use crate::Counters;
 use crate::dedup::{Foreign, Identity, Keys, Known, Window};
 use crate::entry::{Appended, Entry};
 use crate::error::AppendError;
+use crate::room::Room;
 use crate::state::{Group, State};
 use crate::wal::{GroupError, MAX_PAYLOAD_BYTES, Record, RotateError, Wal};
 
@@ -67,6 +68,8 @@ pub(crate) struct Committer {
     pub max_segment_bytes: u64,
     /// The size of the records that are in no file yet.
     pub unwritten: watch::Sender<usize>,
+    /// Whether the disk has room.
+    pub room: Arc<Room>,
     /// Whether the log takes no more entries until a restart.
     pub failed: watch::Sender<bool>,
     #[cfg(test)]
@@ -119,6 +122,9 @@ impl Committer {
         }
         if self.has_failed() {
             return answer_all(group.into_iter().map(|submission| (submission.answer, Err(AppendError::Poisoned))));
+        }
+        if self.room.is_short() {
+            return answer_all(group.into_iter().map(|submission| (submission.answer, Err(AppendError::Unavailable))));
         }
         let first = self.wal.next();
         let mut records = Vec::with_capacity(group.len());

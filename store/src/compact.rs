@@ -217,6 +217,10 @@ impl Store {
             loop {
                 tokio::time::sleep(self.inner.options.compaction_interval).await;
                 self.remove_replaced().await;
+                // A merge needs room for what it writes before the old files go.
+                if self.inner.room.is_short() {
+                    continue;
+                }
                 if let Err(error) = self.compact_until(&stop).await {
                     self.inner.counters.compaction_failures.add(1);
                     tracing::error!(%error, "compaction failed; the files are as they were, and it will be tried again");

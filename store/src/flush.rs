@@ -100,6 +100,13 @@ impl Store {
         tokio::task::spawn_blocking(move || checkpoint.write(&folder)).await.map_err(|_| Error::Closed)?
     }
 
+    /// Looks how full the disk is; a disk that does not answer must not hold up anything else.
+    async fn look_for_room(&self) {
+        let (room, counters) = (Arc::clone(&self.inner.room), Arc::clone(&self.inner.counters));
+        // A panic has been reported.
+        let _ = tokio::task::spawn_blocking(move || room.look(&counters)).await;
+    }
+
     /// Flushes whenever it is time, until `shutdown` resolves. Failures are logged, counted and tried again.
     pub async fn flush_regularly(&self, shutdown: impl Future<Output = ()>) {
         let mut shutdown = std::pin::pin!(shutdown);
@@ -109,6 +116,7 @@ impl Store {
                 () = &mut shutdown => return,
                 () = tokio::time::sleep(Duration::from_secs(1)) => ticks_since_flush += 1,
             }
+            self.look_for_room().await;
             let (rows, options) = (self.hot_rows(), &self.inner.options);
             let due = Duration::from_secs(ticks_since_flush.into()) >= options.flush_interval && rows > 0;
             if !due && rows < options.flush_rows && self.unwritten_bytes() < options.flush_bytes {

@@ -27,6 +27,7 @@ mod layers;
 mod merge;
 mod recover;
 mod registry;
+mod room;
 mod state;
 mod table;
 #[cfg(test)]
@@ -62,6 +63,7 @@ use committer::{Command, Committer, Submission};
 use compact::Replaced;
 use folder::FolderLock;
 use import::Tables;
+use room::Room;
 use state::State;
 
 /// The bounds of a store. Every queue and buffer has one.
@@ -81,6 +83,8 @@ pub struct Options {
     pub flush_bytes: usize,
     /// Observations kept in memory for those who follow the stream.
     pub changes_rows: usize,
+    /// So much is to stay free on the disk; below it nothing is taken, so that what is in the log can still be moved to files.
+    pub min_free_bytes: u64,
     /// How often compaction looks for something to do.
     pub compaction_interval: Duration,
     /// The part of one processor's time that compaction takes, 0 to 1.
@@ -101,6 +105,7 @@ impl Default for Options {
             flush_rows: 250_000,
             flush_bytes: 128 << 20,
             changes_rows: 65_536,
+            min_free_bytes: 64 << 20,
             compaction_interval: Duration::from_secs(30),
             compaction_share: 0.5,
             keep_replaced: Duration::from_hours(1),
@@ -128,6 +133,7 @@ struct Inner {
     /// The size of the records that are in no file yet.
     unwritten: watch::Sender<usize>,
     failed: watch::Receiver<bool>,
+    room: Arc<Room>,
     tables: tokio::sync::Mutex<Tables>,
     replaced: Replaced,
     counters: Arc<Counters>,
@@ -153,6 +159,8 @@ impl Store {
         let (position_sender, position) = watch::channel(recovered.state.position);
         let (failed_sender, failed) = watch::channel(false);
         let unwritten = watch::Sender::new(recovered.unwritten_bytes);
+        let room = Arc::new(Room::new(folder.root().to_owned(), options.min_free_bytes));
+        room.look(&counters);
         let state = Arc::new(RwLock::new(recovered.state));
         let committer = Committer {
             wal,
@@ -163,6 +171,7 @@ impl Store {
             max_group_entries: options.max_group_entries.max(1),
             max_segment_bytes: options.max_segment_bytes,
             unwritten: unwritten.clone(),
+            room: Arc::clone(&room),
             failed: failed_sender,
             #[cfg(test)]
             fault: None,
@@ -185,6 +194,7 @@ impl Store {
             position,
             unwritten,
             failed,
+            room,
             tables: tokio::sync::Mutex::new(recovered.tables),
             replaced,
             counters,
@@ -223,6 +233,7 @@ impl Store {
             position,
             unwritten,
             failed,
+            room: Arc::new(Room::new(PathBuf::new(), 0)),
             tables: tokio::sync::Mutex::new(recovered.tables),
             replaced: Replaced::default(),
             counters,
