@@ -11,4 +11,5 @@ mod full_disk;
 mod messages;
 mod mqtt_doors;
 mod readme;
+mod table_clients;
 mod whole_road;
