@@ -9,7 +9,7 @@ use std::fmt::Display;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, Request};
-use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, RETRY_AFTER, UPGRADE, WWW_AUTHENTICATE};
 use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -118,6 +118,11 @@ impl Problem {
         Self::new(Kind::MEDIA_TYPE, expected)
     }
 
+    /// A request for a WebSocket that is none.
+    pub fn upgrade(detail: String) -> Self {
+        Self::new(Kind::UPGRADE, detail)
+    }
+
     /// The answer takes more than allowed.
     pub fn too_expensive(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Kind::TOO_EXPENSIVE, detail)
@@ -140,10 +145,10 @@ impl Problem {
     }
 
     /// For a failure that the framework reported without words.
-    fn of_status(status: StatusCode) -> Self {
+    fn of_status(status: StatusCode, method: &Method, path: &str) -> Self {
         let kind = Kind::ALL.iter().find(|kind| kind.status == status.as_u16()).copied();
         match kind {
-            Some(kind) => Self::new(kind, kind.meaning),
+            Some(kind) => Self::new(kind, format!("{method} {path}: {}", kind.meaning)),
             None if status.is_server_error() => Self::internal(format!("unexplained status {status}")),
             None => Self::new(Kind::INVALID, "the request cannot be answered"),
         }
@@ -171,6 +176,9 @@ impl IntoResponse for Problem {
         let mut response = self.status().into_response();
         if let Some(seconds) = self.retry_after_seconds {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.kind == Kind::UPGRADE {
+            response.headers_mut().insert(UPGRADE, HeaderValue::from_static("websocket"));
         }
         if self.kind == Kind::UNAUTHORIZED {
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"stadtwarte\""));
@@ -207,24 +215,23 @@ pub(crate) struct ProblemDetails {
 
 /// Gives every failed response a body of problem details, and the log the cause of what is our fault.
 pub(crate) async fn describe(request: Request, next: Next) -> Response {
-    let instance = request.uri().path().to_owned();
-    let head = request.method() == Method::HEAD;
-    let options = request.method() == Method::OPTIONS;
+    let (method, instance) = (request.method().clone(), request.uri().path().to_owned());
     let id = request.extensions().get::<RequestId>().map_or_else(String::new, |id| id.0.clone());
     let mut response = next.run(request).await;
-    if options && response.status() == StatusCode::METHOD_NOT_ALLOWED {
+    if method == Method::OPTIONS && response.status() == StatusCode::METHOD_NOT_ALLOWED {
         // The router has filled in `Allow`, which is all that is asked for.
         *response.status_mut() = StatusCode::NO_CONTENT;
         return response;
     }
     if response.status().is_client_error() || response.status().is_server_error() {
-        return described(response, instance, id, head);
+        return described(response, &method, instance, id);
     }
     response
 }
 
-fn described(mut response: Response, instance: String, id: String, head: bool) -> Response {
-    let problem = response.extensions_mut().remove::<Problem>().unwrap_or_else(|| Problem::of_status(response.status()));
+fn described(mut response: Response, method: &Method, instance: String, id: String) -> Response {
+    let problem = response.extensions_mut().remove::<Problem>();
+    let problem = problem.unwrap_or_else(|| Problem::of_status(response.status(), method, &instance));
     if let Some(cause) = &problem.cause {
         tracing::error!(request.id = id, path = instance, cause, "a request failed");
     }
@@ -243,7 +250,7 @@ fn described(mut response: Response, instance: String, id: String, head: bool) -
     headers.remove(CONTENT_ENCODING);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
     headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
-    *response.body_mut() = if head { Body::empty() } else { Body::from(body) };
+    *response.body_mut() = if method == Method::HEAD { Body::empty() } else { Body::from(body) };
     response
 }
 
@@ -347,7 +354,7 @@ mod tests {
 
     #[test]
     fn the_cause_of_an_internal_error_is_not_in_what_is_sent() {
-        let response = described(Problem::internal("/secret/path").into_response(), "/x".to_owned(), "1".to_owned(), false);
+        let response = described(Problem::internal("/secret/path").into_response(), &Method::GET, "/x".to_owned(), "1".to_owned());
         let body = futures::executor::block_on(axum::body::to_bytes(response.into_body(), 10_000)).unwrap();
         assert!(!String::from_utf8_lossy(&body).contains("secret"));
     }

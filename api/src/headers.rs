@@ -16,10 +16,8 @@ use crate::access::API_KEY;
 
 /// The header with the id of a request.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// The header with the most rows that a caller without a key gets from one query.
+/// The header with the most rows that an answer to a caller without a key may have.
 pub(crate) const ROW_LIMIT: HeaderName = HeaderName::from_static("x-row-limit");
-/// The header or trailer that says whether that limit cut the answer short.
-pub(crate) const TRUNCATED: HeaderName = HeaderName::from_static("x-truncated");
 
 /// The header by which an `EventSource` continues.
 pub(crate) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
@@ -33,7 +31,7 @@ pub(crate) fn cors() -> CorsLayer {
         .allow_origin(Any)
         .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::OPTIONS])
         .allow_headers([ACCEPT, AUTHORIZATION, CONTENT_TYPE, IF_NONE_MATCH, API_KEY, LAST_EVENT_ID])
-        .expose_headers([CONTENT_DISPOSITION, ETAG, RETRY_AFTER, REQUEST_ID, ROW_LIMIT, TRUNCATED])
+        .expose_headers([CONTENT_DISPOSITION, ETAG, RETRY_AFTER, REQUEST_ID, ROW_LIMIT])
         .max_age(Duration::from_hours(24))
 }
 

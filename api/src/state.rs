@@ -47,9 +47,7 @@ impl Deref for ApiState {
 pub(crate) struct Stamp {
     role: Role,
     started: i64,
-    registry: u64,
-    imported: u64,
-    position: ObservationId,
+    version: (u64, u64, ObservationId),
 }
 
 impl ApiState {
@@ -71,16 +69,10 @@ impl ApiState {
     }
 
     /// What `role` sees now, and the stamp of it.
-    ///
-    /// The versions are read before the view is taken: a change in between makes a stamp that is never seen again, not one that
-    /// belongs to two answers.
     pub fn view(&self, role: Role) -> (View, Stamp) {
-        let store = self.engine.store();
-        let registry = store.registry().state().version;
-        let imported = store.counters().imported.value();
         let view = self.engine.view(role);
-        let position = view.position();
-        (view, Stamp { role, started: self.started, registry, imported, position })
+        let stamp = Stamp { role, started: self.started, version: view.version() };
+        (view, stamp)
     }
 
     /// The end of the stream of observations.

@@ -87,6 +87,7 @@ pub(crate) async fn twin_state(State(state): State<ApiState>, caller: Caller, he
     let begin = format!(r#"{{"position":"{position}","time":"{time}","follow":"/api/v1/live?last_event_id={position}","stations":["#);
     let ids: Vec<ThingId> = view.stations().map(|station| station.thing.id).collect();
     let mut ids = ids.into_iter();
+    let view = view.without_tables();
     let next = move || ids.by_ref().find_map(|id| view.station(id).map(|station| TwinStation::from(&station)));
     Ok(freshness.respond(JSON, pieces::list(begin, "]}\n", next)))
 }

@@ -3,6 +3,8 @@
 use arrow::error::ArrowError;
 use datafusion::common::DataFusionError;
 
+use crate::calls::TooMuchWork;
+
 /// Whose doing an error is; a door chooses its status by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
@@ -37,6 +39,15 @@ pub enum Error {
     /// The memory or disk limit was reached.
     #[error("the query needs more memory than it may use; narrow it down, for example by time or property")]
     Memory,
+    /// One row alone would take too long.
+    #[error("{0}; use shorter ones")]
+    TooMuchWork(String),
+    /// More rows than the caller may have.
+    #[error("the answer has more than {max_rows} rows; use LIMIT, or narrow it down, for example by time or property")]
+    TooManyRows {
+        /// The limit.
+        max_rows: usize,
+    },
     /// Planning alone would take too much.
     #[error("the query is too complex; use fewer columns, conditions, tables or nested parts")]
     TooComplex,
@@ -49,14 +60,11 @@ pub enum Error {
     /// The query engine failed.
     #[error("the query failed")]
     Engine(#[source] Box<DataFusionError>),
-    /// More rows than anybody reads in a drawn table.
-    #[error("more than {rows} rows do not make a readable table; use LIMIT, or another format such as csv")]
-    TooLongForTable {
-        /// The limit.
-        rows: usize,
-    },
-    /// Rows could not be turned into the wanted format.
-    #[error("the answer could not be written: {0}")]
+    /// More cells, or wider ones, than anybody reads in a drawn table.
+    #[error("the answer is too long or too wide for a readable table; use LIMIT, or another format such as csv")]
+    TooLongForTable,
+    /// The answer has columns or values that the wanted format does not know. All formats are written to memory, which does not fail.
+    #[error("the answer cannot be written in this format: {0}")]
     Output(String),
 }
 
@@ -65,11 +73,16 @@ impl Error {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Invalid(_) => ErrorKind::Invalid,
+            Self::Invalid(_) | Self::Output(_) => ErrorKind::Invalid,
             Self::Refused(_) => ErrorKind::Refused,
-            Self::Timeout { .. } | Self::Memory | Self::TooComplex | Self::TooLongForTable { .. } => ErrorKind::TooExpensive,
+            Self::Timeout { .. }
+            | Self::Memory
+            | Self::TooComplex
+            | Self::TooMuchWork(_)
+            | Self::TooManyRows { .. }
+            | Self::TooLongForTable => ErrorKind::TooExpensive,
             Self::Busy => ErrorKind::Busy,
-            Self::Broken | Self::Engine(_) | Self::Output(_) => ErrorKind::Internal,
+            Self::Broken | Self::Engine(_) => ErrorKind::Internal,
         }
     }
 }
@@ -83,6 +96,7 @@ impl From<DataFusionError> for Error {
             }
             // Division by zero, a cast that does not fit, a malformed literal: the data or the question, not the engine.
             DataFusionError::ArrowError(arrow, _) if is_of_values(arrow) => Self::Invalid(arrow.to_string()),
+            DataFusionError::External(error) if error.is::<TooMuchWork>() => Self::TooMuchWork(error.to_string()),
             // Only the functions on geometries and geohashes report this way.
             DataFusionError::External(error) => Self::Invalid(format!("a geometry cannot be read: {error}")),
             DataFusionError::Execution(message) => Self::Invalid(message.clone()),

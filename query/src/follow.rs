@@ -2,20 +2,25 @@
 
 use std::sync::Arc;
 
-use datafusion::logical_expr::{col, lit};
+use arrow::array::AsArray;
+use arrow::datatypes::Int64Type;
+use datafusion::functions_aggregate::expr_fn::count;
+use datafusion::logical_expr::{Expr, col, lit};
 use futures::Stream;
 use stadtwarte_model::entity::{Datastream, ObservedProperty};
 use stadtwarte_model::{LogSequence, Observation, ObservationId, Role};
 use stadtwarte_store::{Changes, RegistryState, observation_at};
-
 use tokio::sync::watch;
 
 use crate::access::Visible;
-use crate::engine::Engine;
+use crate::engine::{Draft, Engine};
 use crate::error::Error;
 
 /// How many observations are taken from the ring at a time.
 const PAGE: usize = 1024;
+
+/// How many observations are taken from the table at a time: each connection that catches up keeps so many in memory.
+const CATCH_UP_PAGE: usize = 4096;
 
 /// One event of the live stream.
 #[derive(Debug, Clone)]
@@ -67,6 +72,8 @@ struct Follower {
     engine: Engine,
     signal: watch::Receiver<LogSequence>,
     position: ObservationId,
+    /// Whether it was found not to have missed too much, and now catches up page by page.
+    is_admitted: bool,
     lens: Lens,
 }
 
@@ -83,11 +90,12 @@ impl Follower {
                     continue;
                 }
                 Changes::Rows(rows) => {
+                    self.is_admitted = false;
                     self.position = rows.last().map_or(self.position, |row| row.id);
                     rows.into_iter().filter_map(|row| self.lens.reading(row)).map(LiveEvent::Reading).collect()
                 }
                 Changes::Behind => {
-                    let (events, reached) = self.engine.catch_up(self.position, &self.lens).await;
+                    let (events, reached) = self.engine.catch_up(self.position, &self.lens, &mut self.is_admitted).await;
                     self.position = reached;
                     events
                 }
@@ -106,35 +114,59 @@ impl Engine {
         let signal = self.store().position();
         let position = position.unwrap_or_else(|| ObservationId::last_of(*signal.borrow()));
         let lens = Lens::new(self.store().registry().state(), role);
-        futures::stream::unfold(Follower { engine: self.clone(), signal, position, lens }, Follower::next)
+        futures::stream::unfold(Follower { engine: self.clone(), signal, position, is_admitted: false, lens }, Follower::next)
     }
 
-    /// What lies between `position` and the ring, from the table.
-    async fn catch_up(&self, position: ObservationId, lens: &Lens) -> (Vec<LiveEvent>, ObservationId) {
+    /// What follows `position` in the table, a page of it, and up to where that is.
+    async fn catch_up(&self, position: ObservationId, lens: &Lens, is_admitted: &mut bool) -> (Vec<LiveEvent>, ObservationId) {
         let now = ObservationId::last_of(*self.store().position().borrow());
+        if !*is_admitted {
+            match self.count_missed(lens.role, position).await {
+                Ok(rows) if rows <= self.limits().resume_rows => *is_admitted = true,
+                Ok(_) => return (vec![LiveEvent::Reset(now)], now),
+                Err(error) => return afresh(&error, position, now),
+            }
+        }
         match self.missed(lens.role, position).await {
-            Ok(rows) if rows.len() <= self.limits().resume_rows => {
-                let reached = rows.last().map_or(now, |row| row.id);
+            Ok(rows) => {
+                let last = rows.last().map_or(now, |row| row.id);
+                // A page that is not full has all that was there when it was asked for.
+                let reached = if rows.len() < CATCH_UP_PAGE { last.max(now) } else { last };
                 (rows.into_iter().filter_map(|row| lens.reading(Arc::new(row))).map(LiveEvent::Reading).collect(), reached)
             }
-            Ok(_) => (vec![LiveEvent::Reset(now)], now),
-            Err(error) => {
-                tracing::warn!(%error, %position, "a follower could not catch up and starts afresh");
-                (vec![LiveEvent::Reset(now)], now)
-            }
+            Err(error) => afresh(&error, position, now),
         }
     }
 
+    async fn count_missed(&self, role: Role, position: ObservationId) -> Result<usize, Error> {
+        let counted = self
+            .run(role, 1, async move |Draft { context, .. }| {
+                Ok(context.table("observations").await?.filter(after(position))?.aggregate(Vec::new(), vec![count(lit(1))])?)
+            })
+            .await?;
+        let batches = counted.collect().await?;
+        let rows = batches.first().filter(|batch| batch.num_rows() == 1).map(|batch| batch.column(0).as_primitive::<Int64Type>().value(0));
+        rows.and_then(|rows| usize::try_from(rows).ok()).ok_or(Error::Broken)
+    }
+
     async fn missed(&self, role: Role, position: ObservationId) -> Result<Vec<Observation>, Error> {
-        let limit = self.limits().resume_rows + 1;
         let answer = self
-            .run(role, limit, async move |context| {
-                let after = col("id").gt(lit(position.as_i64())).and(col("id").lt(lit(ObservationId::FIRST_IMPORTED.as_i64())));
-                let rows = context.table("observations").await?.filter(after)?;
-                Ok(rows.sort(vec![col("id").sort(true, false)])?.limit(0, Some(limit))?)
+            .run(role, CATCH_UP_PAGE, async move |Draft { context, .. }| {
+                let rows = context.table("observations").await?.filter(after(position))?;
+                Ok(rows.sort(vec![col("id").sort(true, false)])?.limit(0, Some(CATCH_UP_PAGE))?)
             })
             .await?;
         let batches = answer.collect().await?;
         Ok(batches.iter().flat_map(|batch| (0..batch.num_rows()).filter_map(move |row| observation_at(batch, row))).collect())
     }
+}
+
+/// What came over the stream after `position`: imported observations are no part of it.
+fn after(position: ObservationId) -> Expr {
+    col("id").gt(lit(position.as_i64())).and(col("id").lt(lit(ObservationId::FIRST_IMPORTED.as_i64())))
+}
+
+fn afresh(error: &Error, position: ObservationId, now: ObservationId) -> (Vec<LiveEvent>, ObservationId) {
+    tracing::warn!(%error, %position, "a follower could not catch up and starts afresh");
+    (vec![LiveEvent::Reset(now)], now)
 }

@@ -31,9 +31,23 @@ impl Watch {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    fn check(&self) -> Result<()> {
+    /// Fails once it is not.
+    pub fn check(&self) -> Result<()> {
         if self.0.load(Ordering::Relaxed) { exec_err!("the answer is not wanted any more") } else { Ok(()) }
     }
+}
+
+impl PartialEq for Watch {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Watch {}
+
+impl std::hash::Hash for Watch {
+    /// All of one query are the same.
+    fn hash<H: std::hash::Hasher>(&self, _state: &mut H) {}
 }
 
 /// The same plan with pauses.
@@ -75,7 +89,7 @@ struct Watched {
 
 impl PartialEq for Watched {
     fn eq(&self, other: &Self) -> bool {
-        self.condition.eq(&other.condition) && Arc::ptr_eq(&self.watch.0, &other.watch.0)
+        self.condition.eq(&other.condition) && self.watch == other.watch
     }
 }
 

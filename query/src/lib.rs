@@ -6,6 +6,8 @@
 //! This crate never writes. It is asked by every door, so that no door shows what another hides from the same caller.
 
 mod access;
+mod answer;
+mod calls;
 mod catalog;
 mod counted;
 mod engine;
@@ -14,7 +16,6 @@ mod files;
 mod fit;
 mod follow;
 mod functions;
-mod growth;
 mod guard;
 mod hidden;
 mod interrupt;
@@ -22,13 +23,15 @@ mod limits;
 pub mod output;
 mod references;
 mod registry_tables;
+mod repeated;
 mod series;
 mod stations;
 mod stored_table;
 mod weight;
 mod workers;
 
-pub use engine::{Answer, Engine};
+pub use answer::Answer;
+pub use engine::Engine;
 pub use error::{Error, ErrorKind};
 pub use follow::{LiveEvent, LiveReading};
 pub use limits::Limits;

@@ -13,7 +13,7 @@ pub struct Limits {
     pub spill_bytes: u64,
     /// Memory for what files say of themselves (footers and page indexes), kept from query to query.
     pub metadata_bytes: usize,
-    /// How many queries run at the same time.
+    /// How many queries of a kind run at the same time: SQL of strangers, SQL of those with a key, charts and the live stream.
     pub concurrent: usize,
     /// How long a query waits for its turn before it is refused as busy.
     pub max_wait: Duration,
@@ -23,6 +23,12 @@ pub struct Limits {
     pub public_rows: usize,
     /// The most observations that a follower who was away is sent before it is told to start afresh.
     pub resume_rows: usize,
+}
+
+impl Limits {
+    pub(crate) fn slots(&self) -> usize {
+        self.concurrent.max(1)
+    }
 }
 
 impl Default for Limits {

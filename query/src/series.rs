@@ -8,9 +8,9 @@ use datafusion::functions_aggregate::expr_fn::{avg, count, max, min};
 use datafusion::logical_expr::{Expr, cast, col, lit};
 use stadtwarte_model::entity::Datastream;
 use stadtwarte_model::schema::timestamp_type;
-use stadtwarte_model::{DatastreamId, Role, ThingId, Timestamp};
+use stadtwarte_model::{DatastreamId, ResultValue, Role, ThingId, Timestamp};
 
-use crate::engine::Engine;
+use crate::engine::{Draft, Engine};
 use crate::error::Error;
 
 /// Which series is wanted.
@@ -68,10 +68,8 @@ pub struct Bucket {
 pub struct RawPoint {
     /// When it was true.
     pub time: Timestamp,
-    /// Its number, where it has one.
-    pub number: Option<f64>,
-    /// Its text, where it has one.
-    pub text: Option<String>,
+    /// Its result.
+    pub value: ResultValue,
     /// What is known against it.
     pub quality: String,
 }
@@ -98,8 +96,15 @@ impl Engine {
             .and(col("phenomenon_time").gt_eq(time_literal(request.from)))
             .and(col("phenomenon_time").lt(time_literal(request.to)));
         let every = request.every_micros;
+        let advice = if every.is_some() { "a longer `every`" } else { "`every`" };
+        let too_many = |error: Error| match error {
+            Error::TooManyRows { max_rows } => {
+                Error::Invalid(format!("the series has more than {max_rows} points: ask for a shorter time or {advice}"))
+            }
+            other => other,
+        };
         let answer = self
-            .run(role, request.max_points.saturating_add(1), async move |context| {
+            .run(role, request.max_points, async move |Draft { context, .. }| {
                 let rows = context.table("observations").await?.filter(during)?;
                 let order = |column: &str| col(column).sort(true, false);
                 let frame = match every {
@@ -113,21 +118,14 @@ impl Engine {
                             .sort(vec![order("datastream_id"), order("bucket")])?
                     }
                     None => rows
-                        .select_columns(&["datastream_id", "phenomenon_time", "result", "result_text", "quality"])?
+                        .select_columns(&["datastream_id", "phenomenon_time", "result", "result_text", "result_json", "quality"])?
                         .sort(vec![order("datastream_id"), order("phenomenon_time")])?,
                 };
                 Ok(frame)
             })
-            .await?;
-        let batches = answer.collect().await?;
-        let points: usize = batches.iter().map(RecordBatch::num_rows).sum();
-        if points > request.max_points {
-            let advice = if every.is_some() { "a longer `every`" } else { "`every`" };
-            return Err(Error::Invalid(format!(
-                "the series has more than {} points: ask for a shorter time or {advice}",
-                request.max_points
-            )));
-        }
+            .await
+            .map_err(too_many)?;
+        let batches = answer.collect().await.map_err(too_many)?;
         Ok(Some(datastreams.into_iter().map(|datastream| points_of(datastream, &batches, every.is_some())).collect()))
     }
 }
@@ -147,7 +145,7 @@ fn points_of(datastream: Datastream, batches: &[RecordBatch], aggregated: bool) 
     let points = if aggregated {
         SeriesPoints::Buckets(rows.map(|(batch, row)| bucket_at(batch, row)).collect())
     } else {
-        SeriesPoints::Raw(rows.map(|(batch, row)| raw_at(batch, row)).collect())
+        SeriesPoints::Raw(rows.filter_map(|(batch, row)| raw_at(batch, row)).collect())
     };
     Series { datastream, points }
 }
@@ -174,12 +172,12 @@ fn bucket_at(batch: &RecordBatch, row: usize) -> Bucket {
     }
 }
 
-fn raw_at(batch: &RecordBatch, row: usize) -> RawPoint {
-    let texts = batch.column(3).as_string::<i32>();
-    RawPoint {
-        time: time(batch, row),
-        number: batch.column(2).is_valid(row).then(|| float(batch, 2, row)),
-        text: texts.is_valid(row).then(|| texts.value(row).to_owned()),
-        quality: batch.column(4).as_string::<i32>().value(row).to_owned(),
-    }
+fn raw_at(batch: &RecordBatch, row: usize) -> Option<RawPoint> {
+    let text = |column: usize| {
+        let texts = batch.column(column).as_string::<i32>();
+        texts.is_valid(row).then(|| texts.value(row))
+    };
+    let number = batch.column(2).is_valid(row).then(|| float(batch, 2, row));
+    let value = ResultValue::from_columns(number, text(3), text(4))?;
+    Some(RawPoint { time: time(batch, row), value, quality: text(5)?.to_owned() })
 }

@@ -49,6 +49,13 @@ impl View {
         Self { rows: false, ..self.clone() }
     }
 
+    /// The same view without stored rows, for whoever keeps it for long: they would pin what has long been replaced.
+    #[must_use]
+    pub fn without_tables(mut self) -> Self {
+        self.snapshot.clear_tables();
+        self
+    }
+
     pub(crate) fn rows<T>(&self, all: impl Iterator<Item = T>) -> impl Iterator<Item = T> {
         all.take_while(|_| self.rows)
     }
@@ -69,6 +76,12 @@ impl View {
     #[must_use]
     pub fn position(&self) -> ObservationId {
         self.snapshot.stream_position()
+    }
+
+    /// Two views of the same role and process with equal versions show the same: registry, imports, position in the stream.
+    #[must_use]
+    pub fn version(&self) -> (u64, u64, ObservationId) {
+        (self.registry().version, self.snapshot.imports, self.position())
     }
 
     /// The visible datastreams, by identifier.

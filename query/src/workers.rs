@@ -17,12 +17,12 @@ pub(crate) struct Workers(Option<Runtime>);
 
 impl Workers {
     /// One thread per processor, at least two: one that computes long must not hold up all others.
-    pub fn new() -> std::io::Result<Self> {
+    pub fn new(name: &'static str) -> std::io::Result<Self> {
         let threads = available_parallelism().map_or(1, NonZeroUsize::get).max(2);
         let runtime = Builder::new_multi_thread()
             .worker_threads(threads)
             .max_blocking_threads(READERS)
-            .thread_name("query")
+            .thread_name(name)
             .thread_stack_size(STACK_BYTES)
             .enable_all()
             .build()?;

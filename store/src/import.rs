@@ -210,6 +210,7 @@ impl Store {
         for observation in newest.values() {
             state.observe(observation);
         }
+        state.imports += 1;
         drop(state);
         self.inner.counters.imported.add(rows);
         Ok(ImportOutcome::Imported(rows))

@@ -299,10 +299,11 @@ impl Store {
             }
         };
         let (observations, uplinks, quarantine) = (table(Table::Observations), table(Table::Uplinks), table(Table::Quarantine));
-        let (position, latest, activity) = (state.position, state.latest.clone(), state.activity.clone());
+        let (position, imports) = (state.position, state.imports);
+        let (latest, activity) = (state.latest.clone(), state.activity.clone());
         drop(state);
         // Entities are registered before the first record that refers to them, so reading the registry last misses none.
-        Snapshot { position, observations, uplinks, quarantine, latest, activity, registry: self.inner.registry.state() }
+        Snapshot { position, observations, uplinks, quarantine, latest, activity, imports, registry: self.inner.registry.state() }
     }
 
     /// The observations after `position`, at most `limit`, in commit order.

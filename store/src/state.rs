@@ -71,6 +71,8 @@ pub struct Snapshot {
     pub latest: Latest,
     /// What is known of each device from its uplinks.
     pub activity: HashMap<DevEui, DeviceActivity>,
+    /// How many imports have changed it since the start: they are no part of the log, so `position` does not tell.
+    pub imports: u64,
     /// Things, datastreams and all that describes them; at least as new as the observations.
     pub registry: Arc<RegistryState>,
 }
@@ -80,6 +82,14 @@ impl Snapshot {
     #[must_use]
     pub fn stream_position(&self) -> ObservationId {
         ObservationId::last_of(self.position)
+    }
+
+    /// Lets go of the rows of all tables; latest values and registry stay.
+    pub fn clear_tables(&mut self) {
+        for table in [&mut self.observations, &mut self.uplinks, &mut self.quarantine] {
+            table.files = Arc::default();
+            table.hot.clear();
+        }
     }
 
     /// The rows of one table.
@@ -156,6 +166,7 @@ pub(crate) struct State {
     tables: [TableState; 3],
     pub latest: Latest,
     pub activity: HashMap<DevEui, DeviceActivity>,
+    pub imports: u64,
     pub changes: Ring,
 }
 
@@ -166,6 +177,7 @@ impl State {
             tables: Default::default(),
             latest: Latest::new(),
             activity: HashMap::new(),
+            imports: 0,
             changes: Ring::new(max_changes, ObservationId::last_of(position)),
         }
     }

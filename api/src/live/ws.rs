@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::State;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
 use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
@@ -41,8 +42,9 @@ pub(crate) async fn live(
     caller: Caller,
     headers: HeaderMap,
     uri: Uri,
-    upgrade: WebSocketUpgrade,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
+    let upgrade = upgrade.map_err(|rejection| Problem::upgrade(rejection.body_text()))?;
     let wish = Wish::read(&uri, &headers, state.limits().max_filter_values)?;
     let feed = Feed::open(&state, Presented::of(caller, &headers)?, wish)?;
     let max_stall = state.limits().write_timeout;

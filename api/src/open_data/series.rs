@@ -10,6 +10,7 @@ use stadtwarte_model::{Clock, Timestamp};
 use stadtwarte_query::{Bucket, RawPoint, Series, SeriesPoints, SeriesRequest};
 use utoipa::ToSchema;
 
+use super::reading::json_value;
 use super::station::station_id;
 use super::{JSON, series_csv};
 use crate::access::Caller;
@@ -96,7 +97,7 @@ pub(crate) struct ReadingPoint {
     /// When it was measured, UTC.
     #[schema(value_type = String, format = DateTime)]
     pub time: Timestamp,
-    /// A number or text; `null` where it is neither.
+    /// A number, text, boolean or JSON document.
     pub value: Value,
     /// `good`, or flags separated by commas.
     pub quality: String,
@@ -111,8 +112,7 @@ impl From<&Bucket> for BucketPoint {
 
 impl From<RawPoint> for ReadingPoint {
     fn from(point: RawPoint) -> Self {
-        let value = point.number.map(Value::from).or(point.text.map(Value::from)).unwrap_or_default();
-        Self { time: point.time, value, quality: point.quality }
+        Self { time: point.time, value: json_value(&point.value), quality: point.quality }
     }
 }
 
@@ -156,6 +156,9 @@ fn request_of(id: &str, params: &Params, clock: &dyn Clock, max_points: usize) -
     let property: PropertyCode = params.value("property")?.ok_or(Problem::invalid("`property` is needed: the code of a property"))?;
     let to: Timestamp = params.value("to")?.unwrap_or_else(|| clock.now());
     let from: Timestamp = params.value("from")?.unwrap_or_else(|| to.plus_micros(-USUAL_SPAN));
+    if to <= from {
+        return Err(Problem::invalid(format!("`to` ({to}) must be later than `from` ({from})")));
+    }
     let every: Option<Every> = params.value("every")?;
     let request = SeriesRequest { thing_id, property: property.0, from, to, every_micros: every.map(Every::micros), max_points };
     Ok((request, every))
@@ -163,7 +166,8 @@ fn request_of(id: &str, params: &Params, clock: &dyn Clock, max_points: usize) -
 
 /// The readings of one property at one station over time, as they are or in buckets.
 ///
-/// At most 20,000 points (setting `http.max_series_points`) are given at once: ask for a shorter time or a longer `every`.
+/// Up to a number of points (setting `http.max_series_points`) are given at once: for more, ask for a shorter time or a longer `every`.
+/// With `every`, the first and last bucket hold only what lies between `from` and `to`.
 #[utoipa::path(
     get, path = "/api/v1/stations/{id}/series", tag = "stations", operation_id = "series",
     params(

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt::Write;
 
 use serde_json::Value;
+use stadtwarte_query::output::csv_text;
 
 use super::series::{Points, SeriesAnswer, SeriesOfDatastream};
 
@@ -18,7 +19,7 @@ pub(super) fn written(answer: &SeriesAnswer) -> String {
 }
 
 fn write_series(text: &mut String, series: &SeriesOfDatastream) {
-    let (channel, unit) = (field(series.channel.as_deref().unwrap_or_default()), field(&series.unit));
+    let (channel, unit) = (series.channel.as_deref().map_or_else(Default::default, csv_text), csv_text(&series.unit));
     let id = series.datastream_id;
     // Writing to a String cannot fail.
     match &series.points {
@@ -26,7 +27,7 @@ fn write_series(text: &mut String, series: &SeriesOfDatastream) {
             let _ = write!(text, "{},{id},{channel},{unit},{},{},{},{}\r\n", point.time, point.mean, point.min, point.max, point.count);
         }),
         Points::Readings(points) => points.iter().for_each(|point| {
-            let (value, quality) = (value_text(&point.value), field(&point.quality));
+            let (value, quality) = (value_text(&point.value), csv_text(&point.quality));
             let _ = write!(text, "{},{id},{channel},{unit},{value},{quality}\r\n", point.time);
         }),
     }
@@ -34,25 +35,8 @@ fn write_series(text: &mut String, series: &SeriesOfDatastream) {
 
 fn value_text(value: &Value) -> Cow<'_, str> {
     match value {
-        Value::String(text) => field(text),
-        Value::Null => "".into(),
+        Value::String(text) => csv_text(text),
+        Value::Array(_) | Value::Object(_) => csv_text(&value.to_string()).into_owned().into(),
         other => other.to_string().into(),
-    }
-}
-
-fn field(text: &str) -> Cow<'_, str> {
-    if text.contains([',', '"', '\r', '\n']) { format!("\"{}\"", text.replace('"', "\"\"")).into() } else { text.into() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_would_break_a_line_is_quoted() {
-        for (text, expected) in [("plain", "plain"), ("a,b", "\"a,b\""), ("say \"x\"", "\"say \"\"x\"\"\""), ("a\nb", "\"a\nb\""), ("", "")]
-        {
-            assert_eq!(field(text), expected);
-        }
     }
 }

@@ -57,8 +57,7 @@ impl SqlRequest {
 /// Runs one SQL query, given in the body.
 ///
 /// The answer is streamed. An error before its first part is a problem; after that the connection is broken off, so that a part is never
-/// taken for the whole. Without a key at most `X-Row-Limit` rows are given; the header or trailer `X-Truncated` tells whether there
-/// are more.
+/// taken for the whole. Without a key an answer may have `X-Row-Limit` rows; a longer one is an error: use `LIMIT`, or narrow it down.
 #[utoipa::path(
     post, path = "/api/v1/sql", tag = "sql", operation_id = "sql",
     params(("format" = Option<String>, Query, description = "With `application/sql`: json, csv, ndjson, geojson, arrow, parquet or table; \
@@ -73,8 +72,7 @@ impl SqlRequest {
             (String = "text/csv"), (String = "application/x-ndjson"), (Object = "application/geo+json"),
             (Vec<u8> = "application/vnd.apache.arrow.stream"), (Vec<u8> = "application/vnd.apache.parquet"), (String = "text/plain")
         ), headers(
-            ("X-Row-Limit" = Option<u64>, description = "The most rows that a caller without a key gets."),
-            ("X-Truncated" = Option<bool>, description = "Whether that limit cut the answer short; a trailer when the answer is streamed.")
+            ("X-Row-Limit" = Option<u64>, description = "The most rows that an answer to a caller without a key may have.")
         )),
         CommonProblems, OtherFormat, Computed, Refused
     )

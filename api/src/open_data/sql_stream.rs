@@ -1,7 +1,7 @@
 //! SQL over HTTP: the answer, streamed in constant memory.
 //!
 //! ```text
-//! first 64 KiB computed ─▶ status and headers ─▶ pump ─▶ bounded channel ─▶ connection ─▶ X-Truncated
+//! first 64 KiB computed ─▶ status and headers ─▶ pump ─▶ bounded channel ─▶ connection
 //!      error: problem                             error or stalled reader: the connection is broken off
 //! ```
 //! The pump is a task of its own, so that a reader who stands still cannot hold a query slot: it gives up after `sql_stall`.
@@ -10,14 +10,13 @@ use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use axum::body::{Body, Bytes};
-use axum::http::HeaderMap;
-use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, HeaderValue, TRAILER};
+use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, HeaderValue};
 use axum::response::Response;
 use futures::{Stream, StreamExt};
 use http_body_util::StreamBody;
 use hyper::body::Frame;
-use stadtwarte_model::Role;
-use stadtwarte_query::output::{Format, Writer, writer};
+use stadtwarte_model::Visibility;
+use stadtwarte_query::output::{Format, Writer, batch_bytes, writer};
 use stadtwarte_query::{Answer, Error as QueryError};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -25,7 +24,7 @@ use tracing::Instrument;
 
 use crate::access::Caller;
 use crate::error::Problem;
-use crate::headers::{ROW_LIMIT, TRUNCATED};
+use crate::headers::ROW_LIMIT;
 use crate::state::ApiState;
 
 /// Pieces that wait for the reader at most.
@@ -55,7 +54,7 @@ impl Document {
 
     fn take_from_buffer(&mut self, batch: &RecordBatch) -> Result<(), Problem> {
         let Some(left) = self.buffer_left else { return Ok(()) };
-        let left = left.checked_sub(batch.get_array_memory_size());
+        let left = left.checked_sub(usize::try_from(batch_bytes(batch)).unwrap_or(usize::MAX));
         let too_expensive = || Problem::too_expensive("the answer is too large for this format; arrow, ndjson and csv have no such limit");
         self.buffer_left = Some(left.ok_or_else(too_expensive)?);
         Ok(())
@@ -72,17 +71,12 @@ pub(super) async fn respond(state: &ApiState, caller: Caller, format: Format, an
             head.extend(piece);
         } else {
             head.extend(document.writer.end()?);
-            let truncated = document.answer.is_truncated();
-            let mut response = with_headers(state, caller, format, Body::from(head));
-            response.headers_mut().insert(TRUNCATED, truth(truncated));
-            return Ok(response);
+            return Ok(with_headers(state, caller, format, Body::from(head)));
         }
     }
     let (sender, pieces) = mpsc::channel(QUEUED_PIECES);
     tokio::spawn(pump(document, sender, limits.sql_stall).in_current_span());
-    let mut response = with_headers(state, caller, format, Body::new(StreamBody::new(frames(head, pieces))));
-    response.headers_mut().insert(TRAILER, HeaderValue::from_name(TRUNCATED));
-    Ok(response)
+    Ok(with_headers(state, caller, format, Body::new(StreamBody::new(frames(head, pieces)))))
 }
 
 fn with_headers(state: &ApiState, caller: Caller, format: Format, body: Body) -> Response {
@@ -90,7 +84,7 @@ fn with_headers(state: &ApiState, caller: Caller, format: Format, body: Body) ->
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(format.media_type()));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
-    if caller.role == Role::Public {
+    if !caller.role.sees(Visibility::Internal) {
         headers.insert(ROW_LIMIT, HeaderValue::from(state.engine.limits().public_rows));
     }
     let file_name = match format {
@@ -105,14 +99,10 @@ fn with_headers(state: &ApiState, caller: Caller, format: Format, body: Body) ->
     response
 }
 
-fn truth(value: bool) -> HeaderValue {
-    HeaderValue::from_static(if value { "true" } else { "false" })
-}
-
 /// A part of the answer, or that it is whole.
 enum Piece {
     Bytes(Vec<u8>),
-    End { truncated: bool },
+    End,
 }
 
 /// Computes pieces for as long as somebody takes them.
@@ -127,7 +117,7 @@ async fn pump(mut document: Document, sender: mpsc::Sender<Piece>, max_stall: Du
         let pieces = match next {
             Ok(Some(bytes)) => vec![Piece::Bytes(bytes)],
             Ok(None) => match document.writer.end() {
-                Ok(bytes) => vec![Piece::Bytes(bytes), Piece::End { truncated: document.answer.is_truncated() }],
+                Ok(bytes) => vec![Piece::Bytes(bytes), Piece::End],
                 Err(error) => return tracing::warn!(%error, "an answer was broken off at its end"),
             },
             Err(problem) => return tracing::warn!(?problem, "an answer was broken off"),
@@ -152,11 +142,11 @@ fn frames(head: Vec<u8>, pieces: mpsc::Receiver<Piece>) -> impl Stream<Item = Re
     let head = futures::stream::iter([Ok(Frame::data(Bytes::from(head)))]);
     head.chain(futures::stream::unfold(Some(pieces), async |pieces| {
         let mut pieces = pieces?;
-        Some(match pieces.recv().await {
-            Some(Piece::Bytes(bytes)) => (Ok(Frame::data(Bytes::from(bytes))), Some(pieces)),
-            Some(Piece::End { truncated }) => (Ok(Frame::trailers(HeaderMap::from_iter([(TRUNCATED, truth(truncated))]))), None),
-            None => (Err(BrokenOff), None),
-        })
+        match pieces.recv().await {
+            Some(Piece::Bytes(bytes)) => Some((Ok(Frame::data(Bytes::from(bytes))), Some(pieces))),
+            Some(Piece::End) => None,
+            None => Some((Err(BrokenOff), None)),
+        }
     }))
 }
 

@@ -153,6 +153,7 @@ pub(crate) async fn stations(State(state): State<ApiState>, caller: Caller, head
     let ids: Vec<ThingId> = view.stations().filter(|station| filter.accepts(station)).map(|station| station.thing.id).collect();
     let begin = format!(r#"{{"type":"FeatureCollection","position":"{}","numberReturned":{},"features":["#, view.position(), ids.len());
     let mut ids = ids.into_iter();
+    let view = view.without_tables();
     let next = move || ids.by_ref().find_map(|id| view.station(id).map(|station| StationFeature::of(&station, &filter.properties)));
     Ok(freshness.respond(GEO_JSON, pieces::list(begin, "]}\n", next)))
 }

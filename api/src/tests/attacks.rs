@@ -59,13 +59,35 @@ async fn what_takes_more_memory_than_allowed_is_refused() {
         "SELECT sum(value) OVER (ORDER BY value ROWS BETWEEN CURRENT ROW AND 2000000000 FOLLOWING) FROM generate_series(1, 100000000000)",
         "SELECT array_agg(value) FROM generate_series(1, 100000000000)",
         "SELECT median(value) FROM generate_series(1, 100000000000)",
+        "SELECT length(concat_ws(repeat('x', 1000), value, value, value, value, value, value, value, value)) FROM generate_series(1, 10000)",
+        "SELECT array_replace_all(string_to_array(repeat('x,', 5000), ','), 'x', repeat('y', 30000))",
+        "SELECT array_replace_n(string_to_array(repeat('x,', 500), ','), 'x', repeat(CAST(value AS VARCHAR), 5000), 400) FROM generate_series(1, 10000)",
+        "SELECT array_to_string(string_to_array(repeat('x,', 5000), ','), repeat('y', 30000)) FROM generate_series(1, 10000)",
+        "SELECT to_char(to_timestamp(value), repeat('%c', 10000)) FROM generate_series(1, 10000)",
+        // One long value, repeated by a join, a subquery, a window, an element of a list.
+        "SELECT max(length(a.x || b.value)) FROM (SELECT string_agg(repeat('x', 1000), '') AS x FROM generate_series(1, 10000)) a, generate_series(1, 8192) b",
+        "SELECT (SELECT string_agg(repeat('x', 1000), '') FROM generate_series(1, 10000)) AS x, value FROM generate_series(1, 8192)",
+        "SELECT first_value(x) OVER () FROM (SELECT string_agg(repeat('x', 1000), '') AS x FROM generate_series(1, 10000) UNION ALL SELECT 'x' FROM generate_series(1, 8192))",
+        "SELECT x, unnest(y) FROM (SELECT string_agg(repeat('x', 1000), '') AS x, array_agg(value) AS y FROM generate_series(1, 10000))",
     ] {
         city.sql(sql, &[]).await.problem(422);
     }
+    // Each level doubles.
+    let hexadecimal = (0..20).fold("'x'".to_owned(), |inner, _| format!("encode(CAST({inner} AS BYTEA), 'hex')"));
+    city.sql(&format!("SELECT length({hexadecimal})"), &[]).await.problem(422);
+    let of_rows = (0..30).fold("CAST(value AS VARCHAR)".to_owned(), |inner, _| format!("encode(CAST({inner} AS BYTEA), 'hex')"));
+    city.sql(&format!("SELECT length({of_rows}) FROM generate_series(1, 10000)"), &[]).await.problem(422);
+    // Many calls share what one may make.
+    let repeats: Vec<String> = (0..64).map(|number| format!("repeat(CAST(value AS VARCHAR), 250) AS c{number}")).collect();
+    let sql = format!("SELECT {} FROM generate_series(1000000000000, 1000000008191)", repeats.join(", "));
+    city.sql(&sql, &[("accept", "text/csv")]).await.problem(422);
     for sql in [
         "SELECT unnest(range(1, 1000000000))",
         "SELECT array_repeat(1, 1000000000)",
         "SELECT arrow_cast(NULL, 'FixedSizeBinary(2000000000)')",
+        "SELECT with_metadata('abc', 'ARROW:extension:name', 'geoarrow.point')",
+        "SELECT input_file_name() FROM observations",
+        "SELECT array_transform([1, 2], x -> x + 1)",
     ] {
         city.sql(sql, &[]).await.problem(400);
     }
@@ -133,6 +155,95 @@ async fn long_constants_do_not_fill_the_memory_with_copies() {
     let city = City::with(|_| {}, Limits { memory_bytes: 64 << 20, ..Limits::default() }).await;
     let sql = format!("SELECT max(length(concat('{}', CAST(value AS VARCHAR)))) AS n FROM generate_series(1, 10000)", "x".repeat(60_000));
     assert_eq!(city.sql(&sql, &[("accept", "text/csv")]).await.text(), "n\n60005\n");
+}
+
+#[tokio::test]
+async fn a_row_as_wide_as_many_columns_of_the_same_long_text_is_written_in_parts_or_refused() {
+    let city = City::with(|_| {}, Limits { memory_bytes: 64 << 20, ..Limits::default() }).await;
+    let columns = |count: usize| (0..count).map(|number| format!("x AS c{number}")).collect::<Vec<_>>().join(", ");
+    let of = |bytes: usize, count: usize| {
+        format!("SELECT {} FROM (SELECT repeat('x', {bytes}) AS x FROM generate_series(1, 4))", columns(count))
+    };
+    for format in ["application/json", "text/csv", "application/vnd.apache.arrow.stream", "text/plain"] {
+        city.sql(&of(60_000, 200), &[("accept", format)]).await.problem(422);
+        assert_eq!(city.sql(&of(1000, 200), &[("accept", format)]).await.status, 200, "{format}");
+    }
+}
+
+#[tokio::test]
+async fn a_table_is_not_drawn_as_wide_as_its_widest_cell_for_ever() {
+    let city = City::new().await;
+    let sql = "SELECT CASE WHEN value = 1 THEN repeat('x', 60000) ELSE 'y' END AS x FROM generate_series(1, 50000)";
+    assert!(city.sql(sql, &[("accept", "text/plain")]).await.problem(422).contains("LIMIT"));
+}
+
+#[tokio::test]
+async fn what_takes_long_in_one_call_is_refused_or_done_in_parts() {
+    let city = impatient().await;
+    let long = "repeat('x', 60000)";
+    for sql in [
+        format!("SELECT levenshtein({long}, {long})"),
+        format!("SELECT btrim({long}, {long})"),
+        "SELECT array_has_any(string_to_array(repeat('x,', 6000 + value), ','), string_to_array(repeat('y,', 6000), ',')) FROM generate_series(1, 1)".to_owned(),
+        format!("SELECT regexp_like({long}, '(x{{1,100}}){{1,100}}y')"),
+    ] {
+        let detail = city.sql(&sql, &[]).await.problem(422);
+        assert!(detail.contains("too much to do"), "{sql}: {detail}");
+    }
+    // Each row alone is short work, all of them are not.
+    let rows = "SELECT max(levenshtein(repeat(CAST(value AS VARCHAR), 50), repeat('1', 3000))) FROM generate_series(1, 1000000)";
+    assert!(city.sql(rows, &[]).await.problem(422).contains("longer"));
+    timeout(DEADLINE, idle(&city)).await.expect("ended soon after its time");
+}
+
+#[tokio::test]
+async fn patterns_are_constants_of_bounded_size() {
+    let city = City::new().await.filled().await;
+    for sql in [
+        "SELECT regexp_like('x', '(a{1000}){1000}')",
+        "SELECT regexp_like(name, '(a{1,1000}){1,' || id || '}') FROM things",
+        "SELECT name ~ name FROM things",
+        "SELECT name SIMILAR TO name FROM things",
+        "SELECT name LIKE name FROM things",
+        "SELECT regexp_like('x', 'a', 'i)(a{1000}){1000}(?i')",
+        "SELECT regexp_replace('x', '(', 'y')",
+    ] {
+        city.sql(sql, &[]).await.problem(400);
+    }
+    city.sql(&format!("SELECT name LIKE '{}' FROM things", "%a_".repeat(1000)), &[]).await.problem(400);
+    for (condition, names) in [
+        ("name ~ '^M'", 1),
+        ("name !~ '^M'", 2),
+        ("name ~* '^m'", 1),
+        ("name !~* '^m'", 2),
+        ("regexp_like(name, '^m', 'i')", 1),
+        ("name SIMILAR TO 'M.*'", 1),
+        ("name LIKE 'M%'", 1),
+        ("name NOT LIKE 'M%'", 2),
+        ("regexp_replace(name, '[aeiouü]', '', 'g') = 'Mnstrpltz'", 1),
+        ("regexp_count(name, 't') = 2", 1),
+    ] {
+        let counted = city.sql(&format!("SELECT count(*) AS n FROM things WHERE {condition}"), &[]).await;
+        assert_eq!(counted.json(), serde_json::json!([{ "n": names }]), "{condition}");
+    }
+}
+
+#[tokio::test]
+async fn geometries_are_not_read_deeper_than_the_stack() {
+    let city = City::new().await;
+    for sql in [
+        "SELECT ST_NPoints(ST_GeomFromText(repeat('GEOMETRYCOLLECTION(', 50000 + value))) FROM generate_series(1, 1)",
+        "SELECT ST_NPoints(ST_GeometryFromText(repeat('GEOMETRYCOLLECTION(', 20000 + value))) FROM generate_series(1, 1)",
+        "SELECT ST_NPoints(ST_WKTToSQL(repeat('GEOMETRYCOLLECTION(', 20000 + value))) FROM generate_series(1, 1)",
+        "SELECT ST_NPoints(ST_GeomFromWKB(decode(repeat('010700000001000000', 20000 + value), 'hex'))) FROM generate_series(1, 1)",
+        "SELECT ST_NPoints(ST_WKBToSQL(decode(repeat('000000000700000001', 20000 + value), 'hex'))) FROM generate_series(1, 1)",
+    ] {
+        let detail = city.sql(sql, &[]).await.problem(400);
+        assert!(detail.contains("a geometry may"), "{sql}: {detail}");
+    }
+    let collection = "SELECT ST_AsText(ST_GeomFromText('GEOMETRYCOLLECTION(POINT(1 2), LINESTRING(1 2, 3 4))')) AS g";
+    let text = "GEOMETRYCOLLECTION(POINT(1 2),LINESTRING(1 2,3 4))";
+    assert_eq!(city.sql(collection, &[]).await.json(), serde_json::json!([{ "g": text }]));
 }
 
 #[tokio::test]

@@ -110,6 +110,22 @@ async fn who_missed_too_much_is_told_to_start_afresh() {
 }
 
 #[tokio::test]
+async fn who_missed_many_gets_them_all_in_order_page_by_page() {
+    let city = City::new().await;
+    let first = city.number(1, 0, 1.0).await;
+    let mut ids = Vec::new();
+    for chunk in 0..10 {
+        ids.extend(futures::future::join_all((1..=1000).map(|second| city.number(1 + second % 2, chunk * 1000 + second, 1.0))).await);
+    }
+    ids.sort();
+    let city = city.reopened(Limits::default()).await;
+    let mut events = city.follow(&format!("/api/v1/live?last_event_id={first}"), &[]).await;
+    assert_eq!(events.ids(ids.len()).await, ids);
+    let next = city.number(1, 20_000, 1.0).await;
+    assert_eq!(events.event().await.unwrap().id, next, "and then what is new");
+}
+
+#[tokio::test]
 async fn a_position_that_this_stream_never_had_is_reset() {
     let city = City::new().await.filled().await;
     let position = city.position();

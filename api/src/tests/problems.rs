@@ -13,7 +13,7 @@ async fn every_failure_is_described_as_a_problem() {
         (Method::PUT, "/", 405),
         (Method::PATCH, "/api/v1/sql", 405),
         (Method::GET, "/mqtt", 400),
-        (Method::GET, "/api/v1/live/ws", 400),
+        (Method::GET, "/api/v1/live/ws", 426),
         (Method::GET, "/problems/nonsense", 404),
         (Method::GET, "/assets/..%2f..%2fCargo.toml", 404),
         (Method::GET, "/..%2f..%2fetc%2fpasswd", 404),

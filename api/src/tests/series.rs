@@ -1,4 +1,5 @@
 use serde_json::json;
+use stadtwarte_model::ResultValue;
 
 use super::harness::City;
 
@@ -56,6 +57,27 @@ async fn texts_are_a_series_too_and_csv_quotes_them() {
     assert_eq!(csv.text(), expected);
     let accepted = city.get_with(path, &[("accept", "text/csv")]).await;
     assert_eq!(accepted.text(), expected, "the header chooses as well");
+}
+
+#[tokio::test]
+async fn booleans_and_documents_are_given_as_what_they_are() {
+    let city = City::new().await;
+    city.read(7, 1, ResultValue::Boolean(true)).await;
+    city.read(7, 2, ResultValue::Json(r#"{"free":[1,2]}"#.into())).await;
+    city.read(7, 3, ResultValue::Text(String::new())).await;
+    let path = "/api/v1/stations/5/series?property=parking_state&to=2026-03-01T13:00:00Z";
+    let answer = city.get(path).await.json();
+    let values: Vec<&serde_json::Value> = answer["series"][0]["points"].as_array().unwrap().iter().map(|point| &point["value"]).collect();
+    assert_eq!(values, [&json!(true), &json!({ "free": [1, 2] }), &json!("")]);
+    let csv = city.get(&format!("{path}&format=csv")).await.text();
+    let lines: Vec<&str> = csv.lines().map(|line| line.split_once(",7,,1,").map_or(line, |(_, value)| value)).collect();
+    assert_eq!(lines[1..], ["true,good", "\"{\"\"free\"\":[1,2]}\",good", "\"\",good"]);
+}
+
+#[tokio::test]
+async fn a_wrong_span_is_a_wrong_request_not_a_wrong_query() {
+    let reply = City::new().await.get("/api/v1/stations/1/series?property=air_temperature&from=2027-03-01T12:00:00Z").await;
+    assert_eq!(reply.json()["type"], "/problems/invalid-request");
 }
 
 #[tokio::test]

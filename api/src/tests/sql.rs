@@ -23,7 +23,6 @@ async fn a_query_is_answered_in_every_format() {
         assert!(posted.header("content-type").starts_with(media_type), "{format}: {}", posted.header("content-type"));
         assert!(posted.body.starts_with(begins), "{format}: {}", posted.text());
         assert_eq!(posted.header("x-row-limit"), "1000000");
-        assert_eq!(posted.header("x-truncated"), "false");
         assert_eq!(posted.header("cache-control"), "private, no-store");
         let linked = city.get(&format!("/api/v1/sql?query={}&format={format}", LATEST.replace(' ', "+"))).await;
         let by_type = city.sql(LATEST, &[("accept", media_type)]).await;
@@ -134,18 +133,77 @@ async fn too_expensive_queries_are_the_askers_matter_and_a_full_house_is_ours() 
 }
 
 #[tokio::test]
-async fn rows_beyond_the_public_limit_are_announced_as_missing() {
+async fn more_rows_than_the_public_limit_are_an_error_not_a_part() {
     let city = City::with(|_| {}, Limits { public_rows: 3, ..Limits::default() }).await;
     let sql = "SELECT value FROM generate_series(1, 10)";
-    let reply = city.sql(sql, &[]).await;
-    assert_eq!(reply.json().as_array().unwrap().len(), 3);
-    assert_eq!((reply.header("x-row-limit"), reply.header("x-truncated")), ("3", "true"));
-    let exactly = city.sql("SELECT value FROM generate_series(1, 3)", &[]).await;
-    assert_eq!(exactly.header("x-truncated"), "false", "as many as allowed are all");
+    let publisher = city.key(Role::Publisher);
+    for headers in [&[][..], &[("x-api-key", publisher.as_str())]] {
+        let reply = city.sql(sql, headers).await;
+        let detail = reply.problem(422);
+        assert!(detail.contains("more than 3 rows") && detail.contains("LIMIT"), "{detail}");
+        let exactly = city.sql(&format!("{sql} LIMIT 3"), headers).await;
+        assert_eq!((exactly.json().as_array().unwrap().len(), exactly.header("x-row-limit")), (3, "3"), "as many as allowed are all");
+    }
     let key = city.key(Role::Planner);
     let whole = city.sql(sql, &[("x-api-key", &key)]).await;
-    assert_eq!(whole.json().as_array().unwrap().len(), 10);
-    assert_eq!((whole.header("x-row-limit"), whole.header("x-truncated")), ("", "false"));
+    assert_eq!((whole.json().as_array().unwrap().len(), whole.header("x-row-limit")), (10, ""));
+}
+
+#[tokio::test]
+async fn strangers_hold_up_neither_those_with_a_key_nor_charts() {
+    let limits = Limits { concurrent: 1, max_wait: std::time::Duration::from_millis(20), ..Limits::default() };
+    let city = City::with(|_| {}, limits).await.filled().await;
+    let endless = "SELECT count(*) FROM generate_series(1, 1000000) a, generate_series(1, 1000000) b WHERE a.value + b.value = 0";
+    let held = city.engine.sql(Role::Public, endless).await.unwrap();
+    city.sql("SELECT 1", &[]).await.problem(503);
+    let key = city.key(Role::Planner);
+    let by_key = tokio::time::timeout(DEADLINE, city.sql("SELECT 1 AS n", &[("x-api-key", &key)])).await.unwrap();
+    assert_eq!(by_key.json(), json!([{ "n": 1 }]));
+    let id = city.engine.view(Role::Public).things().next().unwrap().id;
+    let chart = tokio::time::timeout(DEADLINE, city.get(&format!("/api/v1/stations/{id}/series?property=air_temperature"))).await.unwrap();
+    assert_eq!(chart.status, 200, "{}", chart.text());
+    drop(held);
+}
+
+#[tokio::test]
+async fn what_a_format_does_not_know_is_the_askers_matter() {
+    let city = City::new().await;
+    for (sql, format) in [
+        ("SELECT INTERVAL '1 month' AS x", "application/vnd.apache.parquet"),
+        ("SELECT a.value, b.value FROM generate_series(1, 2) a, generate_series(1, 2) b", "application/json"),
+        ("SELECT a.value, b.value FROM generate_series(1, 2) a, generate_series(1, 2) b", "application/x-ndjson"),
+        ("SELECT 1 AS x", "application/geo+json"),
+    ] {
+        let reply = city.sql(sql, &[("accept", format)]).await;
+        assert!(reply.status == 400, "{sql} as {format}: {} {}", reply.status, reply.text());
+    }
+    let named = "SELECT a.value, b.value AS other FROM generate_series(1, 1) a, generate_series(1, 1) b";
+    assert_eq!(city.sql(named, &[]).await.json(), json!([{ "value": 1, "other": 1 }]));
+}
+
+#[tokio::test]
+async fn csv_tells_null_from_empty_and_is_safe_in_a_spreadsheet() {
+    let city = City::new().await;
+    let sql = "SELECT NULL AS a, '' AS b, '=cmd|''/C calc''!A0' AS c, '+49 731' AS d, '-5' AS e, -5 AS f, 'x,\"y\"' AS \"g,h\", \
+               to_timestamp(0) AT TIME ZONE 'UTC' AS i, X'00ff' AS j, [1, NULL, 2] AS k, true AS l, CAST(1.5 AS DOUBLE) AS m";
+    let reply = city.sql(sql, &[("accept", "text/csv")]).await;
+    let lines: Vec<String> = reply.text().lines().map(str::to_owned).collect();
+    assert_eq!(lines[0], "a,b,c,d,e,f,\"g,h\",i,j,k,l,m");
+    assert!(lines[1].starts_with(",\"\",'=cmd|'/C calc'!A0,'+49 731,-5,-5,\"x,\"\"y\"\"\","), "{}", lines[1]);
+    assert!(lines[1].ends_with(",00ff,\"[1, , 2]\",true,1.5"), "{}", lines[1]);
+}
+
+#[tokio::test]
+async fn geojson_has_no_place_that_is_no_number_and_keeps_further_geometries() {
+    let city = City::new().await;
+    let geojson = [("accept", "application/geo+json")];
+    let nowhere = city.sql("SELECT CAST('NaN' AS DOUBLE) AS lon, 48.0 AS lat, 1 AS n", &geojson).await.json();
+    assert_eq!(nowhere["features"][0]["geometry"], json!(null));
+    let sql = "SELECT ST_Point(10.0, 48.0) AS here, ST_Point(11.0, 49.0) AS there, ST_Point(CAST('NaN' AS DOUBLE), 1.0) AS nowhere, 1 AS n";
+    let feature = city.sql(sql, &geojson).await.json()["features"][0].clone();
+    assert_eq!(feature["geometry"], json!({ "type": "Point", "coordinates": [10.0, 48.0] }));
+    let there = json!({ "type": "Point", "coordinates": [11.0, 49.0] });
+    assert_eq!(feature["properties"], json!({ "n": 1, "there": there, "nowhere": null }));
 }
 
 #[tokio::test]
@@ -154,7 +212,7 @@ async fn formats_that_cannot_be_streamed_have_a_limit() {
     let sql = "SELECT value FROM generate_series(1, 100000)";
     for format in ["table", "parquet"] {
         let detail = city.send(post(&format!("/api/v1/sql?format={format}"), sql)).await.problem(422);
-        assert!(detail.contains("csv"), "{detail}");
+        assert!(detail.contains("csv") || detail.contains("LIMIT"), "{detail}");
     }
     let csv = city.send(post("/api/v1/sql?format=csv", sql)).await;
     assert_eq!(csv.text().lines().count(), 100_001);

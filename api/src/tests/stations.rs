@@ -1,6 +1,11 @@
-use serde_json::json;
+use std::sync::Arc;
 
-use super::harness::City;
+use axum::http::Method;
+use serde_json::json;
+use stadtwarte_model::schema::Table;
+use tower::ServiceExt;
+
+use super::harness::{City, request};
 
 fn ids(reply: &super::harness::Reply) -> Vec<i64> {
     reply.json()["features"].as_array().unwrap().iter().map(|feature| feature["id"].as_i64().unwrap()).collect()
@@ -160,5 +165,19 @@ async fn layers_are_listed_and_served_as_they_are() {
     assert_eq!((layer.header("content-type"), layer.text().as_str()), ("application/geo+json", document));
     for name in ["river_banks", "nonsense.geojson", "..%2f..%2fregistry.geojson", "%2e%2e.geojson", "a%00.geojson", ".geojson"] {
         assert_eq!(city.get(&format!("/api/v1/layers/{name}")).await.status, 404, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_reader_who_stands_still_keeps_no_rows_from_being_let_go() {
+    let city = City::new().await.filled().await;
+    for (second, path) in [(100, "/api/v1/stations.geojson"), (200, "/api/v1/twin/state")] {
+        let held = Arc::downgrade(&city.store.snapshot().table(Table::Observations).files);
+        let response = city.app.clone().oneshot(request(Method::GET, path, &[])).await.unwrap();
+        assert!(held.upgrade().is_some());
+        city.number(1, second, 1.0).await;
+        city.store.flush().await.unwrap();
+        assert!(held.upgrade().is_none(), "{path}: its list of files is not kept for an answer that is not read");
+        drop(response);
     }
 }

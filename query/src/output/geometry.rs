@@ -14,9 +14,10 @@ use crate::functions::geometry_field;
 
 const EXTENSION: &str = "ARROW:extension:name";
 
-/// Whether a column holds geometry in some GeoArrow encoding.
+/// Whether a column holds geometry in some GeoArrow encoding. Boxes are none, and who asks for text gets text.
 pub(super) fn is_geometry(field: &Field) -> bool {
-    field.metadata().get(EXTENSION).is_some_and(|name| name.starts_with("geoarrow.") && name != "geoarrow.box")
+    let is_none = |name: &str| matches!(name, "geoarrow.box" | "geoarrow.wkt");
+    field.metadata().get(EXTENSION).is_some_and(|name| name.starts_with("geoarrow.") && !is_none(name))
 }
 
 fn is_wkb(field: &Field) -> bool {

@@ -4,7 +4,7 @@ use arrow::array::RecordBatch;
 use arrow::json::WriterBuilder;
 use arrow::json::writer::LineDelimited;
 
-use super::{Writer, failed};
+use super::{TIME_FORMAT, Writer, failed};
 use crate::error::Error;
 
 pub(super) struct JsonWriter {
@@ -26,7 +26,7 @@ impl JsonWriter {
 pub(super) fn lines(batch: &RecordBatch) -> Result<Vec<u8>, Error> {
     let mut writer = WriterBuilder::new()
         .with_explicit_nulls(true)
-        .with_timestamp_tz_format("%Y-%m-%dT%H:%M:%S%.fZ".to_owned())
+        .with_timestamp_tz_format(TIME_FORMAT.to_owned())
         .build::<_, LineDelimited>(Vec::new());
     writer.write(batch).map_err(failed)?;
     writer.finish().map_err(failed)?;

@@ -8,15 +8,21 @@ mod parquet;
 mod table;
 mod text;
 
-use std::fmt;
+use std::collections::HashSet;
+use std::fmt::{self, Write as _};
 use std::str::FromStr;
 
 use ::arrow::array::RecordBatch;
 use ::arrow::datatypes::SchemaRef;
 
 pub(crate) use geometry::{geometries_as_wkb, wkb_schema};
+pub use text::csv_text;
 
+use crate::calls::slice_bytes;
 use crate::error::Error;
+
+/// Times with a zone: UTC in RFC 3339.
+const TIME_FORMAT: &str = "%Y-%m-%dT%H:%M:%S%.fZ";
 
 /// A format an answer can be written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -113,6 +119,9 @@ pub trait Writer: Send {
 /// # Errors
 /// `Invalid` when the columns do not fit the format, for example `GeoJSON` without any geometry.
 pub fn writer(format: Format, schema: &SchemaRef) -> Result<Box<dyn Writer>, Error> {
+    if matches!(format, Format::Json | Format::Ndjson | Format::Geojson) {
+        check_names(schema)?;
+    }
     Ok(match format {
         Format::Table => Box::new(table::TableWriter::default()),
         Format::Csv => Box::new(text::CsvWriter::new(schema)),
@@ -136,6 +145,29 @@ pub fn write_all(format: Format, schema: &SchemaRef, batches: &[RecordBatch]) ->
     }
     document.extend(writer.end()?);
     Ok(document)
+}
+
+/// An object has each name once.
+fn check_names(schema: &SchemaRef) -> Result<(), Error> {
+    let mut seen = HashSet::new();
+    match schema.fields().iter().find(|field| !seen.insert(field.name())) {
+        Some(field) => Err(Error::Invalid(format!("two columns are called `{}`: give one of them another name with AS", field.name()))),
+        None => Ok(()),
+    }
+}
+
+/// The bytes that rows take in memory. A slice of a large batch counts as the slice.
+#[must_use]
+pub fn batch_bytes(batch: &RecordBatch) -> u64 {
+    batch.columns().iter().map(slice_bytes).sum()
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 fn failed(error: impl fmt::Display) -> Error {

@@ -1,12 +1,15 @@
-//! CSV.
+//! CSV (RFC 4180). Null is an empty field, an empty text is `""`.
+//!
+//! Spreadsheets run texts that begin like a formula (OWASP: CSV injection). Devices and network servers choose texts, so such a text gets an
+//! apostrophe before it; numbers stay as they are.
 
-use arrow::array::{ArrayRef, AsArray, RecordBatch, StringArray};
-use arrow::csv::WriterBuilder;
-use arrow::datatypes::{DataType, Schema, SchemaRef};
-use std::fmt::Write;
-use std::sync::Arc;
+use std::borrow::Cow;
 
-use super::{Writer, failed};
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::{DataType, SchemaRef};
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+
+use super::{TIME_FORMAT, Writer, failed, hexadecimal};
 use crate::error::Error;
 
 pub(super) struct CsvWriter {
@@ -15,13 +18,54 @@ pub(super) struct CsvWriter {
 
 impl CsvWriter {
     pub fn new(schema: &SchemaRef) -> Self {
-        let names: Vec<String> = schema.fields().iter().map(|field| quoted(field.name())).collect();
+        let names: Vec<Cow<'_, str>> = schema.fields().iter().map(|field| csv_text(field.name())).collect();
         Self { header: format!("{}\n", names.join(",")) }
     }
 }
 
-fn quoted(name: &str) -> String {
-    if name.contains([',', '"', '\n', '\r']) { format!("\"{}\"", name.replace('"', "\"\"")) } else { name.to_owned() }
+/// A text as a field of CSV.
+#[must_use]
+pub fn csv_text(text: &str) -> Cow<'_, str> {
+    let mark = if is_formula(text) { "'" } else { "" };
+    if text.is_empty() || text.contains([',', '"', '\n', '\r']) {
+        format!("\"{mark}{}\"", text.replace('"', "\"\"")).into()
+    } else if mark.is_empty() {
+        text.into()
+    } else {
+        format!("{mark}{text}").into()
+    }
+}
+
+fn is_formula(text: &str) -> bool {
+    text.starts_with(['=', '+', '-', '@', '\t', '\r']) && text.parse::<f64>().is_err()
+}
+
+/// How the values of a column are written.
+enum Column<'a> {
+    Plain(ArrayFormatter<'a>),
+    /// May hold anything, so it is quoted where needed.
+    Text(ArrayFormatter<'a>),
+    Bytes(&'a dyn Array),
+}
+
+impl<'a> Column<'a> {
+    fn of(array: &'a dyn Array, options: &'a FormatOptions<'_>) -> Result<Self, Error> {
+        let formatter = || ArrayFormatter::try_new(array, options).map_err(failed);
+        Ok(match array.data_type() {
+            DataType::Binary => Self::Bytes(array),
+            data_type if data_type.is_primitive() || matches!(data_type, DataType::Boolean | DataType::Null) => Self::Plain(formatter()?),
+            _ => Self::Text(formatter()?),
+        })
+    }
+
+    fn write(&self, row: usize, line: &mut String) -> Result<(), Error> {
+        match self {
+            Self::Plain(formatter) => line.push_str(&formatter.value(row).try_to_string().map_err(failed)?),
+            Self::Text(formatter) => line.push_str(&csv_text(&formatter.value(row).try_to_string().map_err(failed)?)),
+            Self::Bytes(bytes) => line.push_str(&hexadecimal(bytes.as_binary::<i32>().value(row))),
+        }
+        Ok(())
+    }
 }
 
 impl Writer for CsvWriter {
@@ -30,10 +74,22 @@ impl Writer for CsvWriter {
     }
 
     fn rows(&mut self, batch: &RecordBatch) -> Result<Vec<u8>, Error> {
-        let mut text = Vec::new();
-        let builder = WriterBuilder::new().with_header(false).with_timestamp_tz_format("%Y-%m-%dT%H:%M:%S%.fZ".to_owned());
-        builder.build(&mut text).write(&writable(batch)?).map_err(failed)?;
-        Ok(text)
+        let options = FormatOptions::default().with_timestamp_tz_format(Some(TIME_FORMAT));
+        let columns: Vec<Column<'_>> =
+            batch.columns().iter().map(|column| Column::of(column.as_ref(), &options)).collect::<Result<_, _>>()?;
+        let mut text = String::new();
+        for row in 0..batch.num_rows() {
+            for (index, (column, values)) in columns.iter().zip(batch.columns()).enumerate() {
+                if index > 0 {
+                    text.push(',');
+                }
+                if !values.is_null(row) && values.data_type() != &DataType::Null {
+                    column.write(row, &mut text)?;
+                }
+            }
+            text.push('\n');
+        }
+        Ok(text.into_bytes())
     }
 
     fn end(&mut self) -> Result<Vec<u8>, Error> {
@@ -41,35 +97,24 @@ impl Writer for CsvWriter {
     }
 }
 
-/// Binary columns as hexadecimal, nested ones as JSON would be: CSV knows neither.
-fn writable(batch: &RecordBatch) -> Result<RecordBatch, Error> {
-    let mut fields = Vec::new();
-    let mut columns = Vec::new();
-    for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
-        let text: Option<ArrayRef> = match field.data_type() {
-            DataType::Binary => {
-                Some(Arc::new(column.as_binary::<i32>().iter().map(|value| value.map(hexadecimal)).collect::<StringArray>()))
-            }
-            data_type if data_type.is_nested() => Some(displayed(column)?),
-            _ => None,
-        };
-        fields.push(text.as_ref().map_or_else(|| Arc::clone(field), |_| Arc::new(field.as_ref().clone().with_data_type(DataType::Utf8))));
-        columns.push(text.unwrap_or_else(|| Arc::clone(column)));
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_break_a_line_is_quoted_and_what_would_run_is_marked() {
+        for (text, expected) in [
+            ("plain", "plain"),
+            ("a,b", "\"a,b\""),
+            ("say \"x\"", "\"say \"\"x\"\"\""),
+            ("a\nb", "\"a\nb\""),
+            ("", "\"\""),
+            ("=1+1", "'=1+1"),
+            ("@SUM(A1,A2)", "\"'@SUM(A1,A2)\""),
+            ("-5.5", "-5.5"),
+            ("+49 731", "'+49 731"),
+        ] {
+            assert_eq!(csv_text(text), expected);
+        }
     }
-    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).map_err(failed)
-}
-
-fn displayed(column: &ArrayRef) -> Result<ArrayRef, Error> {
-    let options = arrow::util::display::FormatOptions::default();
-    let formatter = arrow::util::display::ArrayFormatter::try_new(column, &options).map_err(failed)?;
-    let texts = (0..column.len()).map(|row| column.is_valid(row).then(|| formatter.value(row).to_string()));
-    Ok(Arc::new(texts.collect::<StringArray>()))
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
