@@ -12,7 +12,7 @@ import {
 import type { LiveReading, Property, Series, StationDetail, Town } from "./contract";
 import { type Language, rememberLanguage, type Speech, speak } from "./i18n";
 import { KINDS, type Kind } from "./kinds";
-import { type LiveState, Rate } from "./live";
+import { type LiveFeed, type LiveState, Rate } from "./live";
 import type { TownMap } from "./map/town-map";
 import { type Scale, scaleFor } from "./scale";
 import { readingOf, type Station, StationBook } from "./stations";
@@ -34,7 +34,6 @@ export interface ChartState {
   series: Series | "loading" | "failed";
 }
 
-const EARLY_MAX = 5_000;
 const RELOAD_PAUSE_MS = 10_000;
 const RELOAD_EVERY_MS = 5 * 60_000;
 const SERIES_EVERY_MS = 60_000;
@@ -62,6 +61,9 @@ export class App {
   chart: ChartState | null = null;
 
   live: LiveState = "connecting";
+  /** Nothing changes by itself for as long as the reader wants it so. */
+  paused = false;
+  feed: Pick<LiveFeed, "start" | "stop"> | null = null;
   rate = new Rate(Date.now());
   lastReading: LiveReading | null = null;
   /** How many readings have arrived since the page was opened. */
@@ -76,7 +78,6 @@ export class App {
   /** Readings came while the map was hidden; it has not been told. */
   private mapIsBehind = false;
   private wanted: Language | null = null;
-  private early: LiveReading[] = [];
   private lastLoad = 0;
   private reloadTimer: ReturnType<typeof setTimeout> | undefined;
   private lastSeries = 0;
@@ -112,7 +113,8 @@ export class App {
       this.stations = "ready";
       this.rescale();
       this.map?.setStations(this.book.all());
-      this.takeReadings(this.early.splice(0));
+      // Live readings begin exactly after this answer, so none is missed.
+      if (collection?.position && !this.paused) this.feed?.start(collection.position);
     } catch {
       // Values already on the page stay there; the next attempt comes by itself.
       if (this.book.size === 0) this.stations = "failed";
@@ -141,11 +143,6 @@ export class App {
   // ---- live ----------------------------------------------------------------------------------
 
   takeReadings(batch: LiveReading[]): void {
-    if (this.stations !== "ready") {
-      // Kept until the stations are there: their answer may be older than these readings.
-      this.early = [...this.early, ...batch].slice(-EARLY_MAX);
-      return;
-    }
     const changes = this.book.apply(batch, Date.now());
     if (changes.unknown > 0) this.reloadSoon();
     this.rate.add(Date.now(), batch.length);
@@ -161,8 +158,24 @@ export class App {
     this.changed();
   }
 
+  /** Holds the page still, or lets it catch up with what came meanwhile and go on. */
+  setPaused(paused: boolean): void {
+    this.paused = paused;
+    if (paused) {
+      clearTimeout(this.reloadTimer);
+      this.reloadTimer = undefined;
+      this.feed?.stop();
+      this.setLive("paused");
+    } else {
+      this.setLive("connecting");
+      if (this.stations === "ready") this.feed?.start();
+      else void this.loadStations();
+    }
+  }
+
   /** Once a second: ages grow, and what has become old is fetched again. */
   tick(): void {
+    if (this.paused) return;
     const now = Date.now();
     if (now - this.lastLoad > RELOAD_EVERY_MS) this.reloadSoon();
     if (this.chart && now - this.lastSeries > SERIES_EVERY_MS) void this.loadSeries(false);

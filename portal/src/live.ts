@@ -1,6 +1,6 @@
 import type { LiveReading } from "./contract";
 
-export type LiveState = "connecting" | "live" | "broken";
+export type LiveState = "connecting" | "live" | "broken" | "paused";
 
 export interface LiveHandlers {
   /** A batch of readings, at most `BATCH_MS` old. */
@@ -17,10 +17,10 @@ const RETRY_MS = [1_000, 2_000, 5_000, 10_000, 20_000];
 /**
  * The live stream of the platform, in batches, for as long as the page is open.
  *
- * A dropped connection is taken up again by the browser, with `Last-Event-ID`, so nothing is lost.
- * A refused one (a proxy answers 502, the server restarts) ends an `EventSource` for good: then a
- * new one is opened after a growing pause, and because it cannot say where the old one stopped,
- * `missed` is reported once it is open.
+ * It begins where the answer stands that the page has loaded, and after every break goes on after
+ * the last reading that came: the server replays what was missed, or says `reset` when that is too
+ * much. A dropped connection is taken up again by the browser; a refused one (a proxy answers 502,
+ * the server restarts) ends an `EventSource` for good, so a new one is opened after a growing pause.
  */
 export class LiveFeed {
   private source: EventSource | null = null;
@@ -28,7 +28,9 @@ export class LiveFeed {
   private flushTimer: ReturnType<typeof setTimeout> | undefined;
   private retryTimer: ReturnType<typeof setTimeout> | undefined;
   private attempt = 0;
-  private gap = false;
+  /** Where the stream is: the id of the last event, or the position it began at. */
+  private position: string | null = null;
+  private running = false;
 
   constructor(
     private readonly url: string,
@@ -37,46 +39,57 @@ export class LiveFeed {
     private readonly random: () => number = Math.random,
   ) {}
 
-  start(): void {
+  /** Begins after `position`, or goes on where it was stopped; does nothing while it runs. */
+  start(position?: string): void {
+    this.position ??= position ?? null;
+    if (this.running || this.position === null) return;
+    this.running = true;
+    this.attempt = 0;
     this.connect();
   }
 
+  /** Stops, and hands on what has come so far. */
   stop(): void {
+    this.running = false;
     clearTimeout(this.retryTimer);
-    clearTimeout(this.flushTimer);
     this.source?.close();
     this.source = null;
+    this.flush();
   }
 
   /** Tries again now, for instance because the machine is back online. */
   nudge(): void {
-    if (this.source && this.source.readyState !== 2) return;
+    if (!this.running || (this.source && this.source.readyState !== 2)) return;
     clearTimeout(this.retryTimer);
     this.connect();
   }
 
   private connect(): void {
-    const source = this.open(this.url);
+    const source = this.open(`${this.url}?last_event_id=${this.position}`);
     this.source = source;
     this.handlers.state(this.attempt === 0 ? "connecting" : "broken");
     source.addEventListener("open", () => this.opened());
     source.addEventListener("error", () => this.failed(source));
     source.addEventListener("reading", (event) => this.take(event as MessageEvent<string>));
-    source.addEventListener("reset", () => this.handlers.missed());
+    source.addEventListener("reset", (event) => {
+      this.advance(event as MessageEvent<string>);
+      this.handlers.missed();
+    });
   }
 
   private opened(): void {
     this.attempt = 0;
     this.handlers.state("live");
-    if (this.gap) this.handlers.missed();
-    this.gap = false;
+  }
+
+  private advance(event: MessageEvent<string>): void {
+    this.position = event.lastEventId || this.position;
   }
 
   private failed(source: EventSource): void {
     if (source !== this.source) return;
     this.handlers.state("broken");
     if (source.readyState !== 2) return;
-    this.gap = true;
     const pause = RETRY_MS[Math.min(this.attempt, RETRY_MS.length - 1)] ?? 20_000;
     this.attempt += 1;
     clearTimeout(this.retryTimer);
@@ -84,6 +97,7 @@ export class LiveFeed {
   }
 
   private take(event: MessageEvent<string>): void {
+    this.advance(event);
     const reading = parse(event.data);
     if (!reading) return;
     if (this.batch.length >= BATCH_MAX) {
@@ -95,10 +109,11 @@ export class LiveFeed {
   }
 
   private flush(): void {
+    clearTimeout(this.flushTimer);
     this.flushTimer = undefined;
     const batch = this.batch;
     this.batch = [];
-    this.handlers.readings(batch);
+    if (batch.length > 0) this.handlers.readings(batch);
   }
 }
 

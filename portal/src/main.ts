@@ -46,10 +46,10 @@ async function start(): Promise<void> {
     missed: () => app.reloadSoon(),
     state: (state) => app.setLive(state),
   });
-  feed.start();
+  app.feed = feed;
   addEventListener("online", () => feed.nudge());
   addEventListener("pagehide", () => feed.stop());
-  addEventListener("pageshow", (event) => event.persisted && feed.start());
+  addEventListener("pageshow", (event) => event.persisted && !app.paused && feed.start());
   setInterval(() => document.hidden || app.tick(), 1_000);
 
   await app.load();

@@ -20,8 +20,8 @@ class FakeSource extends EventTarget {
     this.readyState = forGood ? 2 : 0;
     this.dispatchEvent(new Event("error"));
   }
-  says(data: string, type = "reading") {
-    this.dispatchEvent(Object.assign(new Event(type), { data }));
+  says(data: string, type = "reading", lastEventId = "") {
+    this.dispatchEvent(Object.assign(new Event(type), { data, lastEventId }));
   }
 }
 
@@ -46,7 +46,7 @@ describe("the live feed", () => {
       (url) => new FakeSource(url) as unknown as EventSource,
       () => 0.5,
     );
-    feed.start();
+    feed.start("7");
   });
   afterEach(() => {
     feed.stop();
@@ -72,8 +72,15 @@ describe("the live feed", () => {
     expect(FakeSource.made).toHaveLength(1);
   });
 
-  it("opens a new connection after a refused one and says that readings were missed", () => {
+  it("begins where the loaded answer stands", () => {
+    expect(newest().url).toBe("live?last_event_id=7");
+    feed.start("8");
+    expect(FakeSource.made).toHaveLength(1);
+  });
+
+  it("goes on after the last reading with a new connection after a refused one", () => {
     newest().opens();
+    newest().says("{}", "reading", "12");
     newest().fails(true);
     vi.advanceTimersByTime(1_100);
     expect(FakeSource.made).toHaveLength(2);
@@ -82,15 +89,30 @@ describe("the live feed", () => {
     expect(FakeSource.made).toHaveLength(2);
     vi.advanceTimersByTime(1_000);
     expect(FakeSource.made).toHaveLength(3);
+    expect(newest().url).toBe("live?last_event_id=12");
     newest().opens();
     expect(seen.states.at(-1)).toBe("live");
-    expect(seen.missed).toBe(1);
+    expect(seen.missed).toBe(0);
+  });
+
+  it("goes on where it was stopped, and keeps what had come", () => {
+    newest().opens();
+    newest().says("{}", "reading", "12");
+    feed.stop();
+    expect(seen.batches).toEqual([1]);
+    feed.nudge();
+    expect(FakeSource.made).toHaveLength(1);
+    feed.start("99");
+    expect(newest().url).toBe("live?last_event_id=12");
   });
 
   it("passes on that the server could not replay everything", () => {
     newest().opens();
-    newest().says("{}", "reset");
+    newest().says("{}", "reset", "30");
     expect(seen.missed).toBe(1);
+    feed.stop();
+    feed.start();
+    expect(newest().url).toBe("live?last_event_id=30");
   });
 
   it("tries at once when nudged, but never twice at the same time", () => {

@@ -180,6 +180,31 @@ describe("the first page", () => {
     );
   });
 
+  test("holds still when asked to, and shows what came meanwhile when it goes on", async (t) => {
+    const { page } = await visit(t, "/");
+    await page.waitForSelector(".last-reading");
+    await page.click(".ticker .pause");
+    await page.waitForSelector('[data-live="paused"]');
+    const { received, text } = await page.evaluate(() => ({
+      received: window.__stadtwarte.app.received,
+      text: document.querySelector(".ticker").innerText,
+    }));
+    const before = (await api("twin/state")).position;
+    const deadline = Date.now() + DEADLINE;
+    while ((await api("twin/state")).position === before) {
+      assert.ok(Date.now() < deadline, "the town goes on");
+      await new Promise((resume) => setTimeout(resume, 100));
+    }
+    assert.equal(await page.textContent(".live-state"), "Aktualisierung angehalten");
+    assert.equal(await page.evaluate(() => window.__stadtwarte.app.received), received);
+    assert.equal(await page.evaluate(() => document.querySelector(".ticker").innerText), text);
+    const reloaded = page.waitForRequest("**/api/v1/live?last_event_id=*");
+    await page.click(".ticker .pause");
+    assert.notEqual(new URL((await reloaded).url()).searchParams.get("last_event_id"), "");
+    await page.waitForSelector('[data-live="live"]');
+    await page.waitForFunction((old) => window.__stadtwarte.app.received > old, received);
+  });
+
   test("colours the map by a property and explains the colours", async (t) => {
     const { property } = await measuringStation();
     const { page } = await visit(t, "/");
@@ -418,7 +443,7 @@ describe("when something is missing", () => {
     const { page } = await visit(t, "/", {
       noisy: true,
       prepare: (p) =>
-        p.route("**/api/v1/live", (route) =>
+        p.route("**/api/v1/live?*", (route) =>
           refused ? route.fulfill({ status: 503 }) : route.continue(),
         ),
     });

@@ -42,6 +42,7 @@ const SOURCE_MS = 500;
 export class TownMap {
   private readonly pulses: Pulses;
   private readonly dark = matchMedia("(prefers-color-scheme: dark)");
+  private visibleKinds: ReadonlySet<Kind> = new Set(KINDS);
   private readonly calm = matchMedia("(prefers-reduced-motion: reduce)");
   private stations: Station[] = [];
   private colouring: Colouring | null = null;
@@ -131,6 +132,7 @@ export class TownMap {
   }
 
   setVisibleKinds(kinds: Set<Kind>): void {
+    this.visibleKinds = new Set(kinds);
     const all = kinds.size === KINDS.length;
     for (const layer of ["station-points", "station-icons"]) {
       this.map.setFilter(layer, all ? null : ["in", ["get", "kind"], ["literal", [...kinds]]]);
@@ -307,7 +309,7 @@ export class TownMap {
     let best: Station | null = null;
     let least = Number.POSITIVE_INFINITY;
     for (const station of this.stations) {
-      if (!station.position) continue;
+      if (!station.position || !this.visibleKinds.has(station.kind)) continue;
       const distance = Math.hypot((station.position[0] - lng) * shrink, station.position[1] - lat);
       if (distance < least) [best, least] = [station, distance];
     }

@@ -11,6 +11,9 @@ export function ticker(app: App, now: number): TemplateResult {
     </p>
     <p>${rich(t("live.stations", { count: app.book.size }))}</p>
     ${lastReading(app, now)}
+    <button type="button" class="plain pause" @click=${() => app.setPaused(!app.paused)}>
+      ${t(app.paused ? "live.resume" : "live.pause")}
+    </button>
   </section>`;
 }
 
