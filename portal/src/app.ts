@@ -75,6 +75,10 @@ export class App {
   hover: { station: Station; x: number; y: number } | null = null;
   aimed: Station | null = null;
 
+  /** Where the live stream stood for the last answer. */
+  private position: string | undefined;
+  /** Stations would have been loaded again, had the page not been paused. */
+  private reloadIsOwed = false;
   /** Readings came while the map was hidden; it has not been told. */
   private mapIsBehind = false;
   private wanted: Language | null = null;
@@ -106,6 +110,7 @@ export class App {
   async loadStations(): Promise<void> {
     clearTimeout(this.reloadTimer);
     this.reloadTimer = undefined;
+    this.reloadIsOwed = false;
     this.lastLoad = Date.now();
     try {
       const collection = await fetchStations();
@@ -114,19 +119,24 @@ export class App {
       this.rescale();
       this.map?.setStations(this.book.all());
       // Live readings begin exactly after this answer, so none is missed.
-      if (collection?.position && !this.paused) this.feed?.start(collection.position);
+      this.position = collection?.position ?? this.position;
+      if (!this.paused) this.feed?.start(this.position);
     } catch {
       // Values already on the page stay there; the next attempt comes by itself.
       if (this.book.size === 0) this.stations = "failed";
-      this.reloadTimer = setTimeout(() => void this.loadStations(), RELOAD_PAUSE_MS);
+      this.reloadLater(RELOAD_PAUSE_MS);
     }
     this.changed();
   }
 
   /** Loads the stations again soon, but not more often than every ten seconds. */
   reloadSoon(): void {
-    const pause = Math.max(0, this.lastLoad + RELOAD_PAUSE_MS - Date.now());
-    this.reloadTimer ??= setTimeout(() => void this.loadStations(), pause);
+    this.reloadLater(Math.max(0, this.lastLoad + RELOAD_PAUSE_MS - Date.now()));
+  }
+
+  private reloadLater(pause: number): void {
+    this.reloadIsOwed = this.paused;
+    if (!this.paused) this.reloadTimer ??= setTimeout(() => void this.loadStations(), pause);
   }
 
   private async loadTown(): Promise<void> {
@@ -162,14 +172,15 @@ export class App {
   setPaused(paused: boolean): void {
     this.paused = paused;
     if (paused) {
+      this.reloadIsOwed = this.reloadTimer !== undefined;
       clearTimeout(this.reloadTimer);
       this.reloadTimer = undefined;
       this.feed?.stop();
       this.setLive("paused");
     } else {
       this.setLive("connecting");
-      if (this.stations === "ready") this.feed?.start();
-      else void this.loadStations();
+      if (this.stations !== "ready" || this.reloadIsOwed) void this.loadStations();
+      if (this.stations === "ready") this.feed?.start(this.position);
     }
   }
 

@@ -104,16 +104,18 @@ impl Answer {
     }
 }
 
-/// A batch in parts of at most `max_bytes`, or of one row.
+/// A batch in parts of at most `max_bytes` with the names of its columns for each row, or of one row.
 ///
 /// # Errors
 /// `Memory` for a row of more than `max_row_bytes`.
 fn parts_of(batch: &RecordBatch, max_bytes: usize, max_row_bytes: usize) -> Result<VecDeque<RecordBatch>, Error> {
     let mut parts = VecDeque::new();
+    // Formats of text write them for each row.
+    let names = batch.schema().fields().iter().map(|field| field.name().len() as u64).sum::<u64>();
     let mut open = vec![batch.clone()];
     while let Some(part) = open.pop() {
-        let bytes = batch_bytes(&part);
         let rows = part.num_rows();
+        let bytes = batch_bytes(&part).saturating_add(names.saturating_mul(rows as u64));
         if bytes > max_bytes as u64 && rows > 1 {
             open.extend([part.slice(rows / 2, rows - rows / 2), part.slice(0, rows / 2)]);
         } else if rows == 1 && bytes > max_row_bytes as u64 {

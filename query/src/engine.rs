@@ -28,7 +28,7 @@ use crate::limits::Limits;
 use crate::repeated::with_bounded_values;
 use crate::stations::View;
 use crate::workers::Workers;
-use crate::{calls, catalog, fit, guard, weight};
+use crate::{calls, catalog, fit, guard, shapes, weight};
 
 /// Batches that wait for whoever takes the answer.
 const BATCHES_AHEAD: usize = 2;
@@ -156,6 +156,7 @@ impl Engine {
             let plan = context.state().create_logical_plan(&sql).await?;
             weight::check(&plan)?;
             guard::check_plan(&plan)?;
+            shapes::check(&plan)?;
             let plan = calls::bounded(plan, max_result_bytes, &watch)?;
             Ok(context.execute_logical_plan(plan).await?)
         })

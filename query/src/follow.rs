@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::AsArray;
+use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::Int64Type;
 use datafusion::functions_aggregate::expr_fn::count;
 use datafusion::logical_expr::{Expr, col, lit};
@@ -95,7 +95,7 @@ impl Follower {
                     rows.into_iter().filter_map(|row| self.lens.reading(row)).map(LiveEvent::Reading).collect()
                 }
                 Changes::Behind => {
-                    let (events, reached) = self.engine.catch_up(self.position, &self.lens, &mut self.is_admitted).await;
+                    let (events, reached) = self.engine.catch_up(self.position, &mut self.lens, &mut self.is_admitted).await;
                     self.position = reached;
                     events
                 }
@@ -118,7 +118,7 @@ impl Engine {
     }
 
     /// What follows `position` in the table, a page of it, and up to where that is.
-    async fn catch_up(&self, position: ObservationId, lens: &Lens, is_admitted: &mut bool) -> (Vec<LiveEvent>, ObservationId) {
+    async fn catch_up(&self, position: ObservationId, lens: &mut Lens, is_admitted: &mut bool) -> (Vec<LiveEvent>, ObservationId) {
         let now = ObservationId::last_of(*self.store().position().borrow());
         if !*is_admitted {
             match self.count_missed(lens.role, position).await {
@@ -128,10 +128,12 @@ impl Engine {
             }
         }
         match self.missed(lens.role, position).await {
-            Ok(rows) => {
+            Ok((rows, is_full)) => {
+                // What has been registered meanwhile may be among them.
+                lens.refresh(self.store().registry().state());
                 let last = rows.last().map_or(now, |row| row.id);
                 // A page that is not full has all that was there when it was asked for.
-                let reached = if rows.len() < CATCH_UP_PAGE { last.max(now) } else { last };
+                let reached = if is_full { last } else { last.max(now) };
                 (rows.into_iter().filter_map(|row| lens.reading(Arc::new(row))).map(LiveEvent::Reading).collect(), reached)
             }
             Err(error) => afresh(&error, position, now),
@@ -149,7 +151,8 @@ impl Engine {
         rows.and_then(|rows| usize::try_from(rows).ok()).ok_or(Error::Broken)
     }
 
-    async fn missed(&self, role: Role, position: ObservationId) -> Result<Vec<Observation>, Error> {
+    /// The next page, and whether it is a full one.
+    async fn missed(&self, role: Role, position: ObservationId) -> Result<(Vec<Observation>, bool), Error> {
         let answer = self
             .run(role, CATCH_UP_PAGE, async move |Draft { context, .. }| {
                 let rows = context.table("observations").await?.filter(after(position))?;
@@ -157,7 +160,9 @@ impl Engine {
             })
             .await?;
         let batches = answer.collect().await?;
-        Ok(batches.iter().flat_map(|batch| (0..batch.num_rows()).filter_map(move |row| observation_at(batch, row))).collect())
+        let is_full = batches.iter().map(RecordBatch::num_rows).sum::<usize>() == CATCH_UP_PAGE;
+        let rows = batches.iter().flat_map(|batch| (0..batch.num_rows()).filter_map(move |row| observation_at(batch, row)));
+        Ok((rows.collect(), is_full))
     }
 }
 

@@ -25,6 +25,7 @@ mod references;
 mod registry_tables;
 mod repeated;
 mod series;
+mod shapes;
 mod stations;
 mod stored_table;
 mod weight;

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{ObjectName, Query, Statement, Visit, Visitor};
+use datafusion::sql::sqlparser::ast::{Expr, ObjectName, Query, Statement, Visit, Visitor};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
@@ -19,15 +19,18 @@ const MAX_TABLES: usize = 500;
 const MAX_WORDS: usize = 4000;
 /// The most operators among them: planning `a + a + a` takes the square of its length.
 const MAX_OPERATORS: usize = 1000;
+/// The most sets that rows are grouped by: `CUBE` of thirty columns means a thousand million, and each is planned.
+const MAX_GROUPING_SETS: usize = 64;
 
 /// Refuses texts whose plan would be too large to be made.
 ///
 /// # Errors
 /// `TooComplex`.
 pub(crate) fn check(statement: &Statement) -> Result<(), Error> {
-    let mut count = Count { open: vec![0], ..Count::default() };
+    let mut count = Count { open: vec![0], grouping_sets: 1, ..Count::default() };
     let _: ControlFlow<()> = statement.visit(&mut count);
-    if count.open.first().is_some_and(|tables| *tables <= MAX_TABLES) { Ok(()) } else { Err(Error::TooComplex) }
+    let is_small = count.open.first().is_some_and(|tables| *tables <= MAX_TABLES) && count.grouping_sets <= MAX_GROUPING_SETS;
+    if is_small { Ok(()) } else { Err(Error::TooComplex) }
 }
 
 /// Refuses texts with too many parts.
@@ -58,6 +61,8 @@ struct Count {
     names: HashMap<usize, String>,
     /// The tables counted so far in each query that is not finished.
     open: Vec<usize>,
+    /// The sets that rows are grouped by, if all were combined.
+    grouping_sets: usize,
 }
 
 impl Count {
@@ -96,6 +101,17 @@ impl Visitor for Count {
         ControlFlow::Continue(())
     }
 
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+        let sets = match expr {
+            Expr::Cube(columns) => 1_usize.checked_shl(u32::try_from(columns.len()).unwrap_or(u32::MAX)).unwrap_or(usize::MAX),
+            Expr::Rollup(columns) => columns.len() + 1,
+            Expr::GroupingSets(sets) => sets.len(),
+            _ => 1,
+        };
+        self.grouping_sets = self.grouping_sets.saturating_mul(sets.max(1));
+        ControlFlow::Continue(())
+    }
+
     fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<()> {
         let named = self.named.get(&name_of(&relation.to_string().replace('"', ""))).copied();
         self.add(named.unwrap_or(0).max(1));
@@ -127,6 +143,14 @@ mod tests {
         assert!(!passes(&format!("SELECT * FROM ({} SELECT * FROM c9)", doubling(9, "SELECT * FROM a"))));
         let inner = doubling(5, "SELECT * FROM a");
         assert!(!passes(&format!("{} SELECT * FROM c5", doubling(5, &format!("{inner} SELECT * FROM c5")))));
+    }
+
+    #[test]
+    fn grouping_sets_are_counted_as_combined() {
+        assert!(passes("SELECT 1 FROM a GROUP BY CUBE(b, c, d), ROLLUP(e, f)"));
+        assert!(passes("SELECT 1 FROM a GROUP BY GROUPING SETS ((b), (c, d), ())"));
+        assert!(!passes("SELECT 1 FROM a GROUP BY CUBE(b, c, d, e, f, g, h)"));
+        assert!(!passes("SELECT 1 FROM a GROUP BY x, ROLLUP(b, c, d), CUBE(e, f, g, h, i)"));
     }
 
     #[test]

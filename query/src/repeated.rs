@@ -7,7 +7,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::array::{Array, RecordBatch};
+use arrow::array::RecordBatch;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
@@ -20,7 +20,7 @@ use datafusion::physical_plan::windows::{BoundedWindowAggExec, WindowAggExec};
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, replace_children_if_necessary};
 use futures::StreamExt;
 
-use crate::calls::longest_in;
+use crate::calls::{has_fixed_width, largest_in};
 
 /// The same plan, with what is repeated in batches of `batch_rows` bounded to `max_bytes` for one batch.
 pub(crate) fn with_bounded_values(plan: Arc<dyn ExecutionPlan>, max_bytes: usize, batch_rows: usize) -> Result<Arc<dyn ExecutionPlan>> {
@@ -28,7 +28,7 @@ pub(crate) fn with_bounded_values(plan: Arc<dyn ExecutionPlan>, max_bytes: usize
     let changed = plan.transform_up(|node| {
         let Some(first) = first_repeated(&node) else { return Ok(Transformed::no(node)) };
         let bounded = |(index, input): (usize, &Arc<dyn ExecutionPlan>)| match index {
-            index if index < first || has_fixed_width(input) => Arc::clone(input),
+            index if index < first || all_have_fixed_width(input) => Arc::clone(input),
             _ => Arc::new(Short { input: Arc::clone(input), max_row_bytes }) as Arc<dyn ExecutionPlan>,
         };
         let inputs = node.children().into_iter().enumerate().map(bounded).collect();
@@ -51,8 +51,8 @@ fn first_repeated(node: &Arc<dyn ExecutionPlan>) -> Option<usize> {
     if repeats_all { Some(0) } else { node.is::<ScalarSubqueryExec>().then_some(1) }
 }
 
-fn has_fixed_width(input: &Arc<dyn ExecutionPlan>) -> bool {
-    input.schema().fields().iter().all(|field| field.data_type().primitive_width().is_some())
+fn all_have_fixed_width(input: &Arc<dyn ExecutionPlan>) -> bool {
+    input.schema().fields().iter().all(|field| has_fixed_width(field.data_type()))
 }
 
 /// Lets rows through whose values are short.
@@ -102,22 +102,9 @@ impl ExecutionPlan for Short {
 }
 
 fn checked(batch: RecordBatch, max_bytes: u64) -> Result<RecordBatch> {
-    let longest: u64 = batch.columns().iter().map(|column| longest_in(column).unwrap_or_else(|| longest_nested(column.as_ref()))).sum();
+    let longest: u64 = batch.columns().iter().map(largest_in).sum();
     if longest <= max_bytes {
         return Ok(batch);
     }
     Err(DataFusionError::ResourcesExhausted(format!("values of {longest} bytes would be repeated, {max_bytes} are allowed")))
-}
-
-/// The bytes of the largest value of a column of lists or structures. Those of fixed width count nothing: their batches are not larger than
-/// batches of numbers are.
-fn longest_nested(column: &dyn Array) -> u64 {
-    if column.data_type().primitive_width().is_some() {
-        return 0;
-    }
-    let all = column.to_data().get_slice_memory_size().unwrap_or_else(|_| column.get_array_memory_size());
-    if column.len() <= 1 {
-        return all as u64;
-    }
-    (0..column.len()).map(|row| column.slice(row, 1).to_data().get_slice_memory_size().unwrap_or(all) as u64).max().unwrap_or(0)
 }

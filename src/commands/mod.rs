@@ -176,5 +176,7 @@ const BLOCKING_THREADS: usize = 16;
 
 fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
+    // Formats of answers walk types of columns recursively.
+    builder.thread_stack_size(8 << 20);
     Ok(builder.enable_all().max_blocking_threads(BLOCKING_THREADS).build().map_err(anyhow::Error::from)?)
 }

@@ -9,12 +9,12 @@ use datafusion::common::config::ConfigOptions;
 use datafusion::common::{DataFusionError, Result};
 use datafusion::logical_expr::{ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature};
 
-use super::estimate::{Growth, bytes_of};
+use super::estimate::{Growth, bytes_of, largest_in, slice_bytes};
 use super::work::{MAX_STEPS, TooMuchWork, Work};
 use crate::interrupt::Watch;
 
-/// The largest result of a call with nothing but constants: it may be repeated for each row.
-const CONSTANT_BYTES: u64 = 64 << 10;
+/// The largest value: a constant may be repeated for each row of a batch, and steps of a plan collect a batch of the rows they let through.
+pub(crate) const MAX_VALUE_BYTES: u64 = 64 << 10;
 
 /// A function that refuses to make too much or to take too long.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -38,13 +38,17 @@ impl Bounded {
     /// The call for a few rows at a time.
     fn in_parts(&self, args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
         let mut results: Vec<ArrayRef> = Vec::new();
+        let mut bytes = 0;
         let mut open = vec![(0, args.number_rows)];
         while let Some((from, rows)) = open.pop() {
             self.watch.check()?;
             let part: Vec<ColumnarValue> = args.args.iter().map(|arg| slice_of(arg, from, rows)).collect();
             if self.work.steps(&part) <= MAX_STEPS {
                 let part = ScalarFunctionArgs { args: part, number_rows: rows, ..args.clone() };
-                results.push(self.inner.invoke_with_args(part)?.into_array(rows)?);
+                let result = self.inner.invoke_with_args(part)?.into_array(rows)?;
+                bytes += slice_bytes(&result);
+                self.check_size(bytes, self.max_bytes)?;
+                results.push(result);
             } else if rows > 1 {
                 open.extend([(from + rows / 2, rows - rows / 2), (from, rows / 2)]);
             } else {
@@ -97,7 +101,7 @@ impl ScalarUDFImpl for Bounded {
         // The optimiser tries constants many times over.
         self.watch.check()?;
         let is_constant = args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
-        let (rows, max_bytes) = if is_constant { (1, CONSTANT_BYTES) } else { (args.number_rows, self.max_bytes) };
+        let (rows, max_bytes) = if is_constant { (1, MAX_VALUE_BYTES) } else { (args.number_rows, self.max_bytes) };
         self.check_size(self.growth.bytes(&args.args, rows), max_bytes)?;
         self.work.check(&args.args)?;
         let result = if self.work.steps(&args.args) <= MAX_STEPS {
@@ -107,7 +111,13 @@ impl ScalarUDFImpl for Bounded {
         } else {
             self.in_parts(&args)?
         };
-        self.check_size(bytes_of(&result), max_bytes)?;
+        let bytes = bytes_of(&result);
+        self.check_size(bytes, max_bytes)?;
+        if let ColumnarValue::Array(array) = &result
+            && bytes > MAX_VALUE_BYTES
+        {
+            self.check_size(largest_in(array), MAX_VALUE_BYTES)?;
+        }
         Ok(result)
     }
 }

@@ -25,6 +25,11 @@ pub(super) enum Growth {
     Replaced,
     /// The third argument for each element of the first.
     Elements,
+    /// The first argument once, and once for each group of a pattern.
+    Captures {
+        /// The groups.
+        groups: u64,
+    },
     /// All arguments after the first, with the first between each two.
     GluedArguments,
     /// The elements of the first argument as texts, with the second between each two and the third for those that are null.
@@ -44,6 +49,7 @@ impl Growth {
         let elements = || args.first().map_or(0, elements_of).saturating_mul(rows_of(0));
         match self {
             Self::Arguments => 0,
+            Self::Captures { groups } => total(0).saturating_mul(groups.saturating_add(1)),
             Self::Sum => sum(),
             Self::Times => pairs(args, rows, u64::saturating_mul),
             // A character has up to four bytes.
@@ -99,8 +105,26 @@ pub(super) fn longest(value: &ColumnarValue) -> u64 {
     }
 }
 
+/// Whether each value takes the same few bytes.
+pub(crate) fn has_fixed_width(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Boolean | DataType::Null => true,
+        DataType::Struct(fields) => fields.iter().all(|field| has_fixed_width(field.data_type())),
+        other => other.primitive_width().is_some(),
+    }
+}
+
+/// The bytes of the largest value of an array; 0 where all take the same few.
+pub(crate) fn largest_in(array: &ArrayRef) -> u64 {
+    if has_fixed_width(array.data_type()) {
+        return 0;
+    }
+    let of_rows = || (0..array.len()).map(|row| slice_bytes(&array.slice(row, 1))).max().unwrap_or(0);
+    longest_in(array).unwrap_or_else(of_rows)
+}
+
 /// The bytes of the longest text or binary value of an array; `None` for other types.
-pub(crate) fn longest_in(array: &ArrayRef) -> Option<u64> {
+fn longest_in(array: &ArrayRef) -> Option<u64> {
     fn between<T: OffsetSizeTrait>(offsets: &[T]) -> u64 {
         offsets.windows(2).map(|pair| (pair[1] - pair[0]).as_usize()).max().unwrap_or(0) as u64
     }

@@ -24,8 +24,8 @@ use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{Expr, LogicalPlan, Operator, ScalarUDF};
 use datafusion::prelude::SessionContext;
 
-pub(crate) use bounded::Bounded;
-pub(crate) use estimate::{longest_in, slice_bytes};
+pub(crate) use bounded::{Bounded, MAX_VALUE_BYTES};
+pub(crate) use estimate::{has_fixed_width, largest_in, slice_bytes};
 pub(crate) use work::TooMuchWork;
 
 use crate::interrupt::Watch;
@@ -54,7 +54,7 @@ pub(crate) fn bounded(plan: LogicalPlan, max_bytes: u64, watch: &Watch) -> Resul
     plan.apply_with_subqueries(|node| {
         node.apply_expressions(|expr| {
             expr.apply(|part| {
-                calls += u64::from(is_bounded(part));
+                calls += u64::from(makes_values(part));
                 Ok(TreeNodeRecursion::Continue)
             })
         })
@@ -70,11 +70,14 @@ pub(crate) fn bounded(plan: LogicalPlan, max_bytes: u64, watch: &Watch) -> Resul
     Ok(bounded.data)
 }
 
-fn is_bounded(expr: &Expr) -> bool {
+/// Whether an expression may make values of any width.
+fn makes_values(expr: &Expr) -> bool {
     match expr {
         Expr::ScalarFunction(call) => !matches!(rule_of(call.name()), Some(Rule::Free)),
-        Expr::BinaryExpr(binary) => binary.op == Operator::StringConcat || patterns::is_match(binary.op),
-        Expr::SimilarTo(_) => true,
+        Expr::BinaryExpr(binary) => binary.op == Operator::StringConcat,
+        Expr::Cast(cast) => !has_fixed_width(cast.field.data_type()),
+        Expr::TryCast(cast) => !has_fixed_width(cast.field.data_type()),
+        Expr::Case(_) => true,
         _ => false,
     }
 }
@@ -90,8 +93,8 @@ impl Budget<'_> {
         Ok(Transformed::yes(match expr {
             Expr::ScalarFunction(call) => {
                 let (growth, work) = match rule_of(call.name()) {
-                    Some(Rule::Free) => return Ok(Transformed::no(Expr::ScalarFunction(call))),
-                    Some(Rule::Bounded(growth, Work::Pattern { .. })) => (growth, patterns::work_of(&call)?),
+                    Some(Rule::Free | Rule::Copy) => return Ok(Transformed::no(Expr::ScalarFunction(call))),
+                    Some(Rule::Bounded(growth, Work::Pattern { .. })) => patterns::bounds_of(&call, growth)?,
                     Some(Rule::Bounded(growth, work)) => (growth, work),
                     None => return plan_err!("the function `{}` is not offered", call.name()),
                 };

@@ -12,6 +12,7 @@ use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{BinaryExpr, Expr, Like, Operator, lit};
 use regex::RegexBuilder;
 
+use super::estimate::Growth;
 use super::work::Work;
 
 /// The longest pattern of `LIKE`.
@@ -52,15 +53,15 @@ fn like_regexp(text: &Expr, pattern: &Expr, ignores_case: bool) -> Result<(Scala
         args.push(lit("i"));
     }
     let call = ScalarFunction::new_udf(Arc::clone(&regexp_like()), args);
-    let work = work_of(&call)?;
+    let (_, work) = bounds_of(&call, Growth::Arguments)?;
     Ok((call, work))
 }
 
-/// What a call of a function of regular expressions does.
+/// What a call of a function of regular expressions makes and does; `growth` is what its rule says.
 ///
 /// # Errors
 /// `Plan` when the pattern is no constant, is malformed, or is too large.
-pub(super) fn work_of(call: &ScalarFunction) -> Result<Work> {
+pub(super) fn bounds_of(call: &ScalarFunction, growth: Growth) -> Result<(Growth, Work)> {
     let name = call.name();
     let Some(pattern) = call.args.get(1) else { return plan_err!("`{name}` needs a text and a pattern") };
     let Some(pattern) = constant_text(pattern) else { return plan_err!("the pattern of `{name}` must be a constant text") };
@@ -77,15 +78,18 @@ pub(super) fn work_of(call: &ScalarFunction) -> Result<Work> {
     if flags.len() > MAX_FLAGS || !flags.chars().all(|flag| flag.is_ascii_alphabetic()) {
         return plan_err!("`{name}` has no flags `{flags}`");
     }
-    Ok(Work::Pattern { weight: weight_of(name, pattern, flags)? })
+    let (weight, groups) = measured(name, pattern, flags)?;
+    let growth = if matches!(growth, Growth::Captures { .. }) { Growth::Captures { groups } } else { growth };
+    Ok((growth, Work::Pattern { weight }))
 }
 
-fn weight_of(name: &str, pattern: &str, flags: &str) -> Result<u64> {
+/// What searching one byte of text weighs, and how many groups there are.
+fn measured(name: &str, pattern: &str, flags: &str) -> Result<(u64, u64)> {
     let known: String = flags.chars().filter(|flag| "imsuxRU".contains(*flag)).collect();
     let pattern = if known.is_empty() { pattern.to_owned() } else { format!("(?{known}){pattern}") };
     for (bytes, weight) in SIZES {
         match RegexBuilder::new(&pattern).size_limit(bytes).build() {
-            Ok(_) => return Ok(weight),
+            Ok(compiled) => return Ok((weight, compiled.captures_len() as u64)),
             Err(regex::Error::CompiledTooBig(_)) => {}
             Err(error) => return plan_err!("the pattern of `{name}` is no regular expression: {error}"),
         }
@@ -122,7 +126,8 @@ mod tests {
 
     #[test]
     fn patterns_weigh_what_their_programs_take() {
-        let weight = |pattern: &str| weight_of("regexp_like", pattern, "").map_err(|error| error.strip_backtrace());
+        let weight =
+            |pattern: &str| measured("regexp_like", pattern, "").map(|(weight, _)| weight).map_err(|error| error.strip_backtrace());
         assert_eq!(weight("^air_(temperature|humidity)$"), Ok(64));
         assert!(weight(r"\w+@\w+\.\w{2,}").is_ok(), "as people write them");
         assert!(weight("(a{1,1000}){1,1000}").unwrap_err().contains("too large"));
@@ -132,7 +137,7 @@ mod tests {
     #[test]
     fn flags_cannot_bring_a_pattern_of_their_own() {
         let call = |flags: &str| ScalarFunction::new_udf(regexp_like(), vec![lit("x"), lit("a"), lit(flags)]);
-        assert!(work_of(&call("i")).is_ok());
-        assert!(work_of(&call("i)(a{1000}){1000}(?i")).is_err());
+        assert!(bounds_of(&call("i"), Growth::Arguments).is_ok());
+        assert!(bounds_of(&call("i)(a{1000}){1000}(?i"), Growth::Arguments).is_err());
     }
 }

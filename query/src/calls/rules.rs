@@ -7,8 +7,10 @@ use super::work::Work;
 /// How a function is treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Rule {
-    /// Its result has a fixed width, is one of its arguments or a part of one, and takes time in proportion to them.
+    /// Its result has a fixed width, and takes time in proportion to its arguments.
     Free,
+    /// Its result is one of its arguments or a part of one.
+    Copy,
     /// Its result is estimated before it is made, and measured after.
     Bounded(Growth, Work),
 }
@@ -32,7 +34,7 @@ pub(super) fn rule_of(name: &str) -> Option<Rule> {
 #[allow(clippy::match_same_arms, reason = "a table by subject")]
 fn of_numbers_and_times(name: &str) -> Option<Rule> {
     use Growth::Formatted;
-    use Rule::{Bounded, Free};
+    use Rule::{Bounded, Copy, Free};
     Some(match name {
         // Numbers.
         "abs" | "acos" | "acosh" | "asin" | "asinh" | "atan" | "atan2" | "atanh" | "cbrt" | "ceil" | "ceiling" | "cos" | "cosh" | "cot"
@@ -40,7 +42,7 @@ fn of_numbers_and_times(name: &str) -> Option<Rule> {
         | "pi" | "pow" | "power" | "radians" | "rand" | "random" | "round" | "sign" | "signum" | "sin" | "sinh" | "sqrt" | "tan"
         | "tanh" | "trunc" => Free,
         // Choices between arguments.
-        "coalesce" | "greatest" | "ifnull" | "least" | "nullif" | "nvl" | "nvl2" | "get_field" | "union_extract" | "union_tag" => Free,
+        "coalesce" | "greatest" | "ifnull" | "least" | "nullif" | "nvl" | "nvl2" | "get_field" | "union_extract" => Copy,
         // Times.
         "current_date"
         | "current_time"
@@ -72,15 +74,15 @@ fn of_numbers_and_times(name: &str) -> Option<Rule> {
 /// Texts and bytes.
 #[allow(clippy::match_same_arms, reason = "a table by subject")]
 fn of_texts(name: &str) -> Option<Rule> {
-    use Growth::{Arguments, GluedArguments, Replaced, Sum, Times, Width};
-    use Rule::{Bounded, Free};
+    use Growth::{Arguments, Captures, GluedArguments, Replaced, Sum, Times, Width};
+    use Rule::{Bounded, Copy, Free};
     Some(match name {
-        // Texts that are measured, or cut out of one.
-        "arrow_typeof" | "ascii" | "bit_length" | "char_length" | "character_length" | "chr" | "contains" | "ends_with" | "find_in_set"
-        | "instr" | "left" | "length" | "octet_length" | "position" | "reverse" | "right" | "split_part" | "starts_with" | "strpos"
-        | "substr" | "substr_index" | "substring" | "substring_index" | "to_hex" | "uuid" | "version" => Free,
-        // Upper and lower case can take up to three times as many bytes, but only once.
-        "initcap" | "lower" | "upper" => Free,
+        "ascii" | "bit_length" | "char_length" | "character_length" | "chr" | "contains" | "ends_with" | "find_in_set" | "length"
+        | "octet_length" | "starts_with" | "to_hex" | "uuid" | "version" => Free,
+        // Parts of a text. Upper and lower case can take up to three times as many bytes, but only once.
+        "initcap" | "left" | "lower" | "reverse" | "right" | "split_part" | "substr" | "substr_index" | "substring" | "substring_index"
+        | "upper" => Copy,
+        "instr" | "position" | "strpos" => Bounded(Arguments, CHARACTER_PAIRS),
         "btrim" | "levenshtein" | "ltrim" | "rtrim" | "translate" | "trim" => Bounded(Arguments, CHARACTER_PAIRS),
         "decode" | "encode" => Bounded(Arguments, Work::Linear),
         "concat" | "overlay" => Bounded(Sum, Work::Linear),
@@ -88,7 +90,9 @@ fn of_texts(name: &str) -> Option<Rule> {
         "repeat" => Bounded(Times, Work::Linear),
         "lpad" | "rpad" => Bounded(Width, Work::Linear),
         "replace" => Bounded(Replaced, Work::Linear),
-        "regexp_count" | "regexp_instr" | "regexp_like" | "regexp_match" => Bounded(Arguments, Work::Pattern { weight: u64::MAX }),
+        // What a pattern takes is told by the pattern.
+        "regexp_count" | "regexp_instr" | "regexp_like" => Bounded(Arguments, Work::Pattern { weight: u64::MAX }),
+        "regexp_match" => Bounded(Captures { groups: u64::MAX }, Work::Pattern { weight: u64::MAX }),
         "regexp_replace" => Bounded(Replaced, Work::Pattern { weight: u64::MAX }),
         _ => return None,
     })
@@ -98,22 +102,17 @@ fn of_texts(name: &str) -> Option<Rule> {
 #[allow(clippy::match_same_arms, reason = "a table by subject")]
 fn of_lists(name: &str) -> Option<Rule> {
     use Growth::{Arguments, Elements, GluedElements, Sum};
-    use Rule::{Bounded, Free};
+    use Rule::{Bounded, Copy, Free};
     Some(match name {
-        "array_any_value"
-        | "array_avg"
-        | "array_dims"
+        "array_any_value" | "array_dims" | "array_element" | "array_extract" | "array_first" | "array_max" | "array_min"
+        | "list_any_value" | "list_dims" | "list_element" | "list_extract" | "list_first" | "list_max" | "list_min" => Copy,
+        "array_avg"
         | "array_distance"
-        | "array_element"
         | "array_empty"
-        | "array_extract"
-        | "array_first"
         | "array_has"
         | "array_contains"
         | "array_indexof"
         | "array_length"
-        | "array_max"
-        | "array_min"
         | "array_ndims"
         | "array_position"
         | "array_product"
@@ -123,23 +122,16 @@ fn of_lists(name: &str) -> Option<Rule> {
         | "dot_product"
         | "empty"
         | "inner_product"
-        | "list_any_value"
         | "list_avg"
         | "list_contains"
         | "list_cosine_distance"
-        | "list_dims"
         | "list_distance"
         | "list_dot_product"
-        | "list_element"
         | "list_empty"
-        | "list_extract"
-        | "list_first"
         | "list_has"
         | "list_indexof"
         | "list_inner_product"
         | "list_length"
-        | "list_max"
-        | "list_min"
         | "list_ndims"
         | "list_position"
         | "list_product"
@@ -152,11 +144,11 @@ fn of_lists(name: &str) -> Option<Rule> {
         "array_add" | "array_append" | "array_cat" | "array_compact" | "array_concat" | "array_distinct" | "array_normalize"
         | "array_pop_back" | "array_pop_front" | "array_positions" | "array_prepend" | "array_push_back" | "array_push_front"
         | "array_remove" | "array_remove_all" | "array_remove_n" | "array_reverse" | "array_scale" | "array_slice" | "array_sort"
-        | "array_subtract" | "arrays_zip" | "flatten" | "list_add" | "list_append" | "list_cat" | "list_compact" | "list_concat"
-        | "list_distinct" | "list_normalize" | "list_pop_back" | "list_pop_front" | "list_positions" | "list_prepend"
-        | "list_push_back" | "list_push_front" | "list_remove" | "list_remove_all" | "list_remove_n" | "list_reverse" | "list_scale"
-        | "list_slice" | "list_sort" | "list_subtract" | "list_zip" | "make_array" | "make_list" | "map" | "map_entries" | "map_keys"
-        | "map_values" | "named_struct" | "row" | "struct" => Bounded(Sum, Work::Linear),
+        | "array_subtract" | "flatten" | "list_add" | "list_append" | "list_cat" | "list_compact" | "list_concat" | "list_distinct"
+        | "list_normalize" | "list_pop_back" | "list_pop_front" | "list_positions" | "list_prepend" | "list_push_back"
+        | "list_push_front" | "list_remove" | "list_remove_all" | "list_remove_n" | "list_reverse" | "list_scale" | "list_slice"
+        | "list_sort" | "list_subtract" | "make_array" | "make_list" | "map" | "map_entries" | "map_keys" | "map_values"
+        | "named_struct" | "row" | "struct" => Bounded(Sum, Work::Linear),
         "array_replace" | "array_replace_all" | "array_replace_n" | "list_replace" | "list_replace_all" | "list_replace_n" => {
             Bounded(Elements, Work::Linear)
         }

@@ -17,7 +17,9 @@ const MAX_BYTES: usize = 16 << 20;
 pub(super) struct TableWriter {
     batches: Vec<RecordBatch>,
     rows: usize,
-    /// The bytes of the widest value of each column so far.
+    /// The lines of all rows.
+    lines: usize,
+    /// The bytes of the widest value or name of each column so far.
     widths: Vec<usize>,
 }
 
@@ -27,14 +29,22 @@ fn options() -> FormatOptions<'static> {
 
 impl TableWriter {
     fn widen(&mut self, batch: &RecordBatch) -> Result<(), Error> {
-        self.widths.resize(batch.num_columns(), 0);
+        let schema = batch.schema();
+        if self.widths.is_empty() {
+            self.widths = schema.fields().iter().map(|field| field.name().len()).collect();
+        }
+        // A row has as many lines as its cell with most.
+        let mut lines = vec![1; batch.num_rows()];
         for (width, column) in self.widths.iter_mut().zip(batch.columns()) {
             let options = options();
             let formatter = ArrayFormatter::try_new(column.as_ref(), &options).map_err(failed)?;
-            for row in 0..batch.num_rows() {
-                *width = formatter.value(row).try_to_string().map_err(failed)?.len().max(*width);
+            for (row, lines) in lines.iter_mut().enumerate() {
+                let text = formatter.value(row).try_to_string().map_err(failed)?;
+                *width = text.len().max(*width);
+                *lines = text.lines().count().max(*lines);
             }
         }
+        self.lines += lines.iter().sum::<usize>();
         Ok(())
     }
 }
@@ -51,7 +61,7 @@ impl Writer for TableWriter {
         }
         self.widen(batch)?;
         let width: usize = self.widths.iter().sum();
-        if self.rows.saturating_mul(width) > MAX_BYTES {
+        if self.lines.saturating_mul(width) > MAX_BYTES {
             return Err(Error::TooLongForTable);
         }
         self.batches.push(batch.clone());
@@ -81,6 +91,14 @@ mod tests {
         let mut table = TableWriter::default();
         table.rows(&column(vec!["x".repeat(60_000)])).unwrap();
         assert!(matches!(table.rows(&column(vec![String::new(); 1000])), Err(Error::TooLongForTable)));
+        let name = "x".repeat(60_000);
+        let numbers: ArrayRef = Arc::new(Int64Array::from(vec![1; 1000]));
+        let named = RecordBatch::try_from_iter([(name, numbers)]).unwrap();
+        assert!(matches!(TableWriter::default().rows(&named), Err(Error::TooLongForTable)));
+        let lines: ArrayRef = Arc::new(StringArray::from(vec!["\n".repeat(20_000)]));
+        let wide: ArrayRef = Arc::new(StringArray::from(vec!["x".repeat(20_000)]));
+        let high = RecordBatch::try_from_iter([("a", lines), ("b", wide)]).unwrap();
+        assert!(matches!(TableWriter::default().rows(&high), Err(Error::TooLongForTable)));
     }
 
     #[test]

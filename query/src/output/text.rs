@@ -62,7 +62,7 @@ impl<'a> Column<'a> {
         match self {
             Self::Plain(formatter) => line.push_str(&formatter.value(row).try_to_string().map_err(failed)?),
             Self::Text(formatter) => line.push_str(&csv_text(&formatter.value(row).try_to_string().map_err(failed)?)),
-            Self::Bytes(bytes) => line.push_str(&hexadecimal(bytes.as_binary::<i32>().value(row))),
+            Self::Bytes(bytes) => line.push_str(&csv_text(&hexadecimal(bytes.as_binary::<i32>().value(row)))),
         }
         Ok(())
     }
