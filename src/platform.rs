@@ -276,6 +276,7 @@ fn pipeline_options(settings: &Settings) -> PipelineOptions {
         dialects,
         max_devices: ingest.max_devices,
         max_datastreams_per_device: ingest.max_datastreams_per_device,
+        max_datastreams: ingest.max_datastreams,
     }
 }
 

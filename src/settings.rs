@@ -103,6 +103,17 @@ pub struct Broker {
     pub dialect: Dialect,
 }
 
+/// Where a broker is, the same for all ways to write it; what is no address is looked at later.
+fn address_of(url: &str) -> String {
+    let url = url.trim_end_matches('/').to_ascii_lowercase();
+    let has_port = url.rsplit(':').next().is_some_and(|port| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()));
+    match (has_port, url.starts_with("mqtts://")) {
+        (true, _) => url,
+        (false, true) => format!("{url}:8883"),
+        (false, false) => format!("{url}:1883"),
+    }
+}
+
 fn mqtt_5() -> u8 {
     5
 }
@@ -128,6 +139,7 @@ pub struct Ingest {
     pub profiles_dir: PathBuf,
     pub max_devices: usize,
     pub max_datastreams_per_device: usize,
+    pub max_datastreams: usize,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -193,7 +205,7 @@ fn center<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<[f
 
 fn share<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     let share = f64::deserialize(deserializer)?;
-    if (0.01..=1.0).contains(&share) { Ok(share) } else { Err(serde::de::Error::custom(format!("must be from 0.01 to 1, not {share}"))) }
+    if (0.05..=1.0).contains(&share) { Ok(share) } else { Err(serde::de::Error::custom(format!("must be from 0.05 to 1, not {share}"))) }
 }
 
 fn protocol<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
@@ -333,8 +345,12 @@ fn brokers(table: &mut Table, mistakes: &mut Vec<Mistake>) -> Vec<Broker> {
             let (path, message) = match deserialize::<Broker>(&value) {
                 Ok(broker) => {
                     let same = |other: &Broker| (other.name == broker.name).then_some("name");
-                    let same_session =
-                        |other: &Broker| (other.url == broker.url && other.client_id == broker.client_id).then_some("client_id");
+                    let same_session = |other: &Broker| {
+                        (address_of(&other.url) == address_of(&broker.url) && other.client_id == broker.client_id).then_some("client_id")
+                    };
+                    if broker.name == stadtwarte_ingest::mqtt::ENDPOINT_SOURCE {
+                        mistakes.push((here(vec!["name".to_owned()]), "this is the name of the built-in endpoint".to_owned()));
+                    }
                     if let Some(key) = brokers.iter().find_map(|other| same(other).or_else(|| same_session(other))) {
                         mistakes.push((here(vec![key.to_owned()]), "another broker has the same".to_owned()));
                     }
@@ -572,7 +588,7 @@ topics = ["v3/#"]
 
 [[broker]]
 name = "three"
-url = "mqtt://127.0.0.1"
+url = "mqtt://127.0.0.1:1883/"
 client_id = "d"
 topics = ["v3/#"]
 "#;
@@ -589,6 +605,8 @@ topics = ["v3/#"]
         for place in expected {
             assert!(mistakes.iter().any(|mistake| mistake.starts_with(place)), "{place} not in {mistakes:#?}");
         }
+        let endpoint = "[[broker]]\nname = \"endpoint\"\nurl = \"mqtt://h\"\nclient_id = \"a\"\ntopics = [\"v3/#\"]";
+        assert_eq!(load(endpoint, &[]).unwrap_err(), ["town.toml:2: broker.0.name: this is the name of the built-in endpoint"]);
         assert!(load("broker = 3", &[]).unwrap_err()[0].starts_with("town.toml:1: broker: write [[broker]]"));
     }
 

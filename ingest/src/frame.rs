@@ -125,7 +125,9 @@ impl Frame<'_> {
         }
         if stored < normalised.readings.len() {
             let all = normalised.readings.len();
-            let detail = format!("{stored} of {all} readings were stored: the device has `ingest.max_datastreams_per_device` series");
+            let detail = format!(
+                "{stored} of {all} readings were stored: the device has `ingest.max_datastreams_per_device` series, or all have `ingest.max_datastreams`"
+            );
             return Some(Ruling::new(TooManyReadings, detail));
         }
         if normalised.truncated {

@@ -41,6 +41,8 @@ pub struct PipelineOptions {
     pub max_devices: usize,
     /// Datastreams that one device gets at most.
     pub max_datastreams_per_device: usize,
+    /// Datastreams that all devices get at most.
+    pub max_datastreams: usize,
 }
 
 impl Default for PipelineOptions {
@@ -51,6 +53,7 @@ impl Default for PipelineOptions {
             dialects: HashMap::new(),
             max_devices: 1_000_000,
             max_datastreams_per_device: 500,
+            max_datastreams: 1_000_000,
         }
     }
 }
@@ -71,6 +74,9 @@ pub struct Pipeline {
 struct Moves {
     last: Mutex<HashMap<DevEui, Timestamp>>,
 }
+
+/// Messages that are unpacked and registered together hold at most so many bytes, or are one.
+const MAX_PART_BYTES: usize = 1 << 20;
 
 /// Between two changes of the place of one device.
 const MOVE_PAUSE_MICROS: i64 = 600_000_000;
@@ -103,7 +109,23 @@ impl Pipeline {
         Self { store, catalogue, options, metrics, seen: SeenFields::new(MAX_SEEN_FIELDS), moves: Moves::default() }
     }
 
+    /// Takes messages in parts, so that only so much is unpacked at a time.
     async fn take(&self, messages: Vec<Message>) -> Vec<Receipt> {
+        let mut receipts = Vec::with_capacity(messages.len());
+        let mut messages = messages.into_iter().peekable();
+        while messages.peek().is_some() {
+            let mut bytes = 0;
+            let part = std::iter::from_fn(|| {
+                let message = messages.next_if(|message| bytes == 0 || bytes + message.payload.len() <= MAX_PART_BYTES)?;
+                bytes += message.payload.len().max(1);
+                Some(message)
+            });
+            receipts.extend(self.take_part(part.collect()).await);
+        }
+        receipts
+    }
+
+    async fn take_part(&self, messages: Vec<Message>) -> Vec<Receipt> {
         let registry = self.store.registry().state();
         let understood: Vec<Understood> = messages.into_iter().map(|message| self.understand(&registry, message)).collect();
         let registry = match self.register_missing(registry, &understood).await {
@@ -154,7 +176,12 @@ impl Pipeline {
 
     /// Registers everything that this batch is the first to mention, in one transaction.
     async fn register_missing(&self, registry: Arc<RegistryState>, understood: &[Understood<'_>]) -> Result<Arc<RegistryState>, Refusal> {
-        let bounds = Bounds { devices: self.options.max_devices, datastreams: self.options.max_datastreams_per_device };
+        let options = &self.options;
+        let bounds = Bounds {
+            devices: options.max_devices,
+            datastreams_of_device: options.max_datastreams_per_device,
+            datastreams: options.max_datastreams,
+        };
         let frames = understood.iter().filter_map(|understood| match understood {
             Understood::Uplink(frame) => Some(frame),
             Understood::Event | Understood::Foreign(..) => None,

@@ -34,6 +34,8 @@ pub(crate) struct Bounds {
     /// Devices in all.
     pub devices: usize,
     /// Datastreams of one device.
+    pub datastreams_of_device: usize,
+    /// Datastreams in all.
     pub datastreams: usize,
 }
 
@@ -43,7 +45,8 @@ impl Bounds {
     }
 
     fn has_room_for_datastream(self, registry: &RegistryState, device: &Device) -> bool {
-        registry.datastreams_of(device.thing_id).take(self.datastreams).count() < self.datastreams
+        let most = self.datastreams_of_device;
+        registry.datastreams.len() < self.datastreams && registry.datastreams_of(device.thing_id).take(most).count() < most
     }
 }
 

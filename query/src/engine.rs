@@ -187,6 +187,8 @@ impl Engine {
         let task = lane.workers.spawn(async move {
             // The slot is free when the query has ended, not when nobody waits for it any more.
             let _slot = slot;
+            // The files of its snapshot are not removed before it has ended.
+            let _snapshot = view.clone();
             let planned = async {
                 let draft = Draft { context: catalog::context(&template, view, role).await?, watch: watched.clone() };
                 let (mut state, plan) = build(draft).await?.into_parts();

@@ -8,7 +8,7 @@ const MIB: i64 = 1 << 20;
 const TIB: i64 = 1 << 40;
 
 /// Keys of `config/default.toml`, and what they may be.
-const BOUNDS: [(&str, RangeInclusive<i64>); 29] = [
+const BOUNDS: [(&str, RangeInclusive<i64>); 30] = [
     ("http.max_live_connections", 0..=1_000_000),
     ("http.max_body_bytes", 1024..=1024 * MIB),
     ("http.max_series_points", 1..=10_000_000),
@@ -20,6 +20,7 @@ const BOUNDS: [(&str, RangeInclusive<i64>); 29] = [
     ("mqtt.drain_timeout_s", 0..=3600),
     ("ingest.max_devices", 1..=100_000_000),
     ("ingest.max_datastreams_per_device", 1..=100_000),
+    ("ingest.max_datastreams", 1..=100_000_000),
     ("store.flush_interval_s", 1..=86_400),
     ("store.flush_rows", 1..=100_000_000),
     ("store.flush_bytes", 65_536..=TIB),

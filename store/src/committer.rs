@@ -239,7 +239,8 @@ impl Committer {
 
     /// The log could be written; it may not have been before.
     fn recovered(&self) {
-        if self.counters.log_unavailable.value() > 0 && self.counters.log_unavailable.set(0) > 0 {
+        // While there is too little room, it stays so.
+        if !self.room.is_short() && self.counters.log_unavailable.value() > 0 && self.counters.log_unavailable.set(0) > 0 {
             tracing::info!("the log can be written again");
         }
     }

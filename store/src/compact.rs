@@ -19,7 +19,7 @@ use stadtwarte_model::{Date, Timestamp};
 use crate::Store;
 use crate::data_file::DataFile;
 use crate::error::Error;
-use crate::file_writer::FileWriter;
+use crate::file_writer::{FileWriter, discard};
 use crate::merge::{Merged, merge};
 
 /// Files of one size class that are merged into one of the next: a row is rewritten once per class.
@@ -28,8 +28,10 @@ const FAN_IN: usize = 8;
 const MAX_INPUTS: usize = 64;
 /// Rows of the smallest size class.
 const SMALLEST: u64 = 4096;
-/// Files with more rows are left alone.
+/// Files with more rows are left alone, and none with more is made.
 const LARGEST: u64 = 16 << 20;
+/// The same in bytes.
+const LARGEST_BYTES: u64 = 4 << 30;
 
 /// What compaction did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -93,9 +95,10 @@ fn entries(folder: &Path) -> Result<Vec<String>, Error> {
 ///
 /// While a day goes on, [`FAN_IN`] files of one size class make one of the next. When it is over, all its files become one, unless what
 /// came late is too little to rewrite the rest for.
-fn plan(files: &[Arc<DataFile>], today: Date) -> Option<Vec<Arc<DataFile>>> {
+fn plan(files: &[Arc<DataFile>], today: Date, failed: &HashSet<String>) -> Option<Vec<Arc<DataFile>>> {
     let mut by_partition: BTreeMap<Partition, Vec<&Arc<DataFile>>> = BTreeMap::new();
-    for file in files.iter().filter(|file| file.rows <= LARGEST) {
+    let is_open = |file: &&Arc<DataFile>| file.rows <= LARGEST && file.bytes <= LARGEST_BYTES && !failed.contains(&file.path);
+    for file in files.iter().filter(is_open) {
         by_partition.entry(file.partition).or_default().push(file);
     }
     let choices = by_partition.into_iter().filter_map(|(partition, mut files)| {
@@ -111,22 +114,35 @@ fn plan(files: &[Arc<DataFile>], today: Date) -> Option<Vec<Arc<DataFile>>> {
 /// The smaller files of a day that is over, up to the first that is much larger than all before it.
 fn tail<'a, 'f>(files: &'f [&'a Arc<DataFile>]) -> Option<&'f [&'a Arc<DataFile>]> {
     let mut rows = 0;
-    let worth_it = files.iter().take(MAX_INPUTS).take_while(|file| {
+    let worth_it = files.iter().take_while(|file| {
         let joins = rows == 0 || file.rows <= rows * FAN_IN as u64;
         rows += file.rows;
-        joins && rows <= LARGEST
+        joins
     });
     let count = worth_it.count();
-    (count >= 2).then(|| &files[..count])
+    at_once(&files[..count]).filter(|files| files.len() >= 2)
+}
+
+/// As many of the first as one merge may take.
+fn at_once<'a, 'f>(files: &'f [&'a Arc<DataFile>]) -> Option<&'f [&'a Arc<DataFile>]> {
+    let (mut rows, mut bytes) = (0, 0);
+    let fits = files.iter().take(MAX_INPUTS).take_while(|file| {
+        rows += file.rows;
+        bytes += file.bytes;
+        rows <= LARGEST && bytes <= LARGEST_BYTES
+    });
+    files.get(..fits.count())
 }
 
 /// Enough files of one size class.
 fn class<'a, 'f>(files: &'f [&'a Arc<DataFile>]) -> Option<&'f [&'a Arc<DataFile>]> {
     let class = |file: &&Arc<DataFile>| (file.rows / SMALLEST).max(1).ilog(FAN_IN as u64);
+    // Fewer than that of the largest classes are too many rows for one merge.
+    let enough = |files: &&[&Arc<DataFile>]| files.len() >= 2;
     files
         .chunk_by(|one, other| class(one) == class(other))
-        .find(|files| files.len() >= FAN_IN)
-        .map(|files| &files[..files.len().min(MAX_INPUTS)])
+        .filter(|files| files.len() >= FAN_IN)
+        .find_map(|files| at_once(files).filter(enough))
 }
 
 impl Store {
@@ -140,27 +156,52 @@ impl Store {
 
     async fn compact_until(&self, stop: &Arc<AtomicBool>) -> Result<Compaction, Error> {
         let mut done = Compaction::default();
+        let mut first_error = None;
         for table in Table::ALL {
-            while let Some(files) = self.worth_merging(table) {
-                if stop.load(Ordering::Relaxed) {
+            while let Some(files) = self.worth_merging(table).await? {
+                if stop.load(Ordering::Relaxed) || !self.has_room_for(&files) {
                     return Ok(done);
                 }
-                let merged = self.merge_files(table, &files, stop).await?;
-                done.merged_files += files.len() as u64;
-                done.new_files += 1;
-                done.rows += merged.rows;
-                done.doubles += merged.doubles;
+                match self.merge_files(table, &files, stop).await {
+                    Ok(Some(merged)) => {
+                        done.merged_files += files.len() as u64;
+                        done.new_files += 1;
+                        done.rows += merged.rows;
+                        done.doubles += merged.doubles;
+                    }
+                    Ok(None) => {}
+                    Err(Error::Closed) => return Ok(done),
+                    Err(error) => {
+                        // One file that cannot be read must not keep all others small. It is tried again after a restart.
+                        self.inner.unmergeable().extend(files.iter().map(|file| file.path.clone()));
+                        tracing::error!(table = table.name(), files = files.len(), %error, "files could not be merged and are left as they are");
+                        first_error.get_or_insert(error);
+                    }
+                }
             }
         }
-        Ok(done)
+        first_error.map_or(Ok(done), Err)
     }
 
-    fn worth_merging(&self, table: Table) -> Option<Vec<Arc<DataFile>>> {
+    /// The next files to merge. A commit in doubt is settled before: its files may have been merged already.
+    async fn worth_merging(&self, table: Table) -> Result<Option<Vec<Arc<DataFile>>>, Error> {
+        {
+            let mut tables = self.inner.tables.lock().await;
+            self.settle(&mut tables, table).await?;
+        }
         let files = Arc::clone(&self.read_state().table(table).files);
-        plan(&files, self.inner.clock.now().date())
+        Ok(plan(&files, self.inner.clock.now().date(), &self.inner.unmergeable()))
     }
 
-    async fn merge_files(&self, table: Table, files: &[Arc<DataFile>], stop: &Arc<AtomicBool>) -> Result<Merged, Error> {
+    /// Whether the disk holds what comes out beside what goes in, and still has the room that is to stay free.
+    fn has_room_for(&self, files: &[Arc<DataFile>]) -> bool {
+        let bytes: u64 = files.iter().map(|file| file.bytes).sum();
+        // What comes out is compressed as well as what goes in, or better; a tenth more is for surprises.
+        self.inner.room.has(bytes + bytes / 10)
+    }
+
+    /// `None` when the files are no longer what the table is made of.
+    pub(crate) async fn merge_files(&self, table: Table, files: &[Arc<DataFile>], stop: &Arc<AtomicBool>) -> Result<Option<Merged>, Error> {
         let (root, now) = (self.inner.folder.table(table), self.inner.clock.now());
         let (inputs, below, stop) = (files.to_vec(), root.clone(), Arc::clone(stop));
         let pace = Pace::new(self.inner.options.compaction_share);
@@ -176,8 +217,21 @@ impl Store {
             Ok::<_, Error>((writer.finish(now)?, merged))
         });
         let (file, merged) = written.await.map_err(|_| Error::Closed)??;
+        // A commit that has begun is seen to its end, also when whoever asked for it goes away.
+        let (store, files) = (self.clone(), files.to_vec());
+        let replaced = tokio::spawn(async move { store.put_in_place(table, &files, file, merged).await });
+        replaced.await.map_err(|_| Error::Closed)?
+    }
+
+    async fn put_in_place(&self, table: Table, files: &[Arc<DataFile>], file: DataFile, merged: Merged) -> Result<Option<Merged>, Error> {
+        let (root, now) = (self.inner.folder.table(table), self.inner.clock.now());
         let mut tables = self.inner.tables.lock().await;
         self.settle(&mut tables, table).await?;
+        let is_part = |file: &Arc<DataFile>| self.read_state().table(table).files.iter().any(|part| part.path == file.path);
+        if !files.iter().all(is_part) {
+            discard(&root, std::slice::from_ref(&file));
+            return Ok(None);
+        }
         let file = tables.replace(table, &root, files, file, now).await?;
         let mut state = self.write_state();
         let rows = state.table_mut(table);
@@ -195,7 +249,7 @@ impl Store {
         if merged.doubles > 0 {
             tracing::warn!(table = table.name(), doubles = merged.doubles, "rows were stored more than once and no longer are");
         }
-        Ok(merged)
+        Ok(Some(merged))
     }
 
     /// Removes files that were replaced longer ago than [`crate::Options::keep_replaced`] and that nobody reads. Returns how many.
@@ -248,7 +302,7 @@ impl Pace {
     fn new(share: f64) -> Self {
         #[allow(clippy::disallowed_methods, reason = "a length of time, not a time of day")]
         let since = Instant::now();
-        Self { share: share.clamp(0.01, 1.0), since }
+        Self { share: share.clamp(0.05, 1.0), since }
     }
 
     fn rest(&mut self) {
@@ -284,7 +338,7 @@ mod tests {
     fn settle(files: &mut Vec<Arc<DataFile>>) -> u64 {
         let mut rewritten = 0;
         for number in 1_000_000.. {
-            let Some(chosen) = plan(files, Date::from_days(TODAY)) else { return rewritten };
+            let Some(chosen) = plan(files, Date::from_days(TODAY), &HashSet::new()) else { return rewritten };
             assert!(chosen.len() >= 2 && chosen.iter().all(|file| file.partition == chosen[0].partition));
             let rows = chosen.iter().map(|file| file.rows).sum();
             files.retain(|file| !chosen.iter().any(|chosen| chosen.path == file.path));
@@ -322,8 +376,12 @@ mod tests {
 
     #[test]
     fn little_that_comes_late_does_not_rewrite_a_day() {
-        assert_eq!(plan(&[file(1, 1_000_000, TODAY - 1), file(2, 10, TODAY - 1)], Date::from_days(TODAY)), None);
-        assert!(plan(&[file(1, 1_000_000, TODAY - 1), file(2, 200_000, TODAY - 1)], Date::from_days(TODAY)).is_some());
-        assert_eq!(plan(&[file(1, 1_000_000, TODAY), file(2, 200_000, TODAY)], Date::from_days(TODAY)), None, "the day goes on");
+        assert_eq!(plan(&[file(1, 1_000_000, TODAY - 1), file(2, 10, TODAY - 1)], Date::from_days(TODAY), &HashSet::new()), None);
+        assert!(plan(&[file(1, 1_000_000, TODAY - 1), file(2, 200_000, TODAY - 1)], Date::from_days(TODAY), &HashSet::new()).is_some());
+        assert_eq!(
+            plan(&[file(1, 1_000_000, TODAY), file(2, 200_000, TODAY)], Date::from_days(TODAY), &HashSet::new()),
+            None,
+            "the day goes on"
+        );
     }
 }

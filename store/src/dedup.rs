@@ -151,13 +151,34 @@ struct Seen {
     source: u32,
     /// Seconds since 2000, which reach until 2136.
     second: u32,
-    has_readings: bool,
+    /// How many records after `sequence` the readings came, if they did: a copy may bring them.
+    readings_after: u32,
 }
+
+/// No record brought readings.
+const NO_READINGS: u32 = u32::MAX;
 
 /// How long after the first a copy of a frame comes through the same source.
 const LATE_COPY_S: u32 = 300;
 
 impl Seen {
+    fn has_readings(&self) -> bool {
+        self.readings_after != NO_READINGS
+    }
+
+    /// The same, with the readings from the record `sequence`.
+    fn with_readings_from(self, sequence: LogSequence) -> Self {
+        let after = sequence.as_u64().saturating_sub(self.sequence.as_u64());
+        Self { readings_after: u32::try_from(after).unwrap_or(NO_READINGS - 1).min(NO_READINGS - 1), ..self }
+    }
+
+    /// What is left of it without the records at or after `first`.
+    fn before(self, first: LogSequence) -> Option<Self> {
+        let readings = self.sequence.as_u64().saturating_add(self.readings_after.into());
+        let readings_after = if readings >= first.as_u64() { NO_READINGS } else { self.readings_after };
+        (self.sequence < first).then_some(Self { readings_after, ..self })
+    }
+
     /// Whether `frame` is a copy of the frame that this was remembered for.
     fn is_copied_by(&self, frame: &FrameKey) -> bool {
         self.source != frame.source || self.second.abs_diff(since_2000(frame.second)) <= LATE_COPY_S
@@ -187,7 +208,7 @@ impl Window {
             return Known::SameMessage(seen.sequence);
         }
         match keys.frame.and_then(|frame| self.copied(frame)) {
-            Some((_, Seen { sequence, has_readings, .. })) => Known::SameFrame { sequence, has_readings },
+            Some((_, seen)) => Known::SameFrame { sequence: seen.sequence, has_readings: seen.has_readings() },
             None => Known::New,
         }
     }
@@ -209,15 +230,15 @@ impl Window {
             sequence,
             source: frame.map_or(0, |frame| frame.source),
             second: frame.map_or(0, |frame| since_2000(frame.second)),
-            has_readings,
+            readings_after: if has_readings { 0 } else { NO_READINGS },
         };
         self.young.entry(keys.message).or_insert(seen);
         if let Some(frame) = frame {
             // A duplicate points at the frame's first appearance.
             match self.copied(frame) {
-                Some((_, first)) if first.has_readings || !has_readings => {}
+                Some((_, first)) if first.has_readings() || !has_readings => {}
                 Some((key, first)) => {
-                    self.young.insert(key, Seen { has_readings, ..first });
+                    self.young.insert(key, first.with_readings_from(sequence));
                 }
                 None => {
                     self.young.insert(frame.on(frame.day), seen);
@@ -231,8 +252,12 @@ impl Window {
 
     /// Takes back what was inserted for records at or after `first`, because they did not reach the disk.
     pub fn forget_from(&mut self, first: LogSequence) {
-        self.young.retain(|_, seen| seen.sequence < first);
-        self.old.retain(|_, seen| seen.sequence < first);
+        for generation in [&mut self.young, &mut self.old] {
+            generation.retain(|_, seen| {
+                let left = seen.before(first);
+                left.inspect(|left| *seen = *left).is_some()
+            });
+        }
     }
 
     #[cfg(test)]
@@ -342,6 +367,20 @@ mod tests {
         let copy = keys(identity("b", Some("y"), 0));
         assert_eq!(window.check(copy, false), Known::SameFrame { sequence: first, has_readings: false });
         window.insert(copy, LogSequence::from_u64(2), true);
+        assert_eq!(window.check(keys(identity("c", Some("z"), 0)), false), copy_of(first));
+    }
+
+    #[test]
+    fn readings_that_a_copy_brought_in_vain_are_missing_again() {
+        let mut window = Window::new(1000);
+        let first = LogSequence::from_u64(1);
+        window.insert(keys(identity("a", Some("x"), 0)), first, false);
+        let copy = keys(identity("b", Some("y"), 0));
+        window.insert(copy, LogSequence::from_u64(2), true);
+        window.forget_from(LogSequence::from_u64(2));
+        assert_eq!(window.check(copy, false), Known::SameFrame { sequence: first, has_readings: false });
+        window.insert(copy, LogSequence::from_u64(2), true);
+        window.forget_from(LogSequence::from_u64(3));
         assert_eq!(window.check(keys(identity("c", Some("z"), 0)), false), copy_of(first));
     }
 

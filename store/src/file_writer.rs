@@ -28,7 +28,12 @@ pub(crate) struct FileWriter {
     writer: Option<ArrowWriter<File>>,
     columns: Vec<Column>,
     rows: u64,
+    /// What the rows of the open row group take in memory.
+    group_bytes: usize,
 }
+
+/// What a row group may take in memory: who reads it may have to hold it whole. Small rows reach their number first.
+pub(crate) const MAX_GROUP_BYTES: usize = 64 << 20;
 
 impl FileWriter {
     /// Begins a file of `table`, whose root is `root`.
@@ -42,7 +47,7 @@ impl FileWriter {
         let path = folder.join(&name);
         let file = File::create_new(&path).map_err(Error::io(&path))?;
         let columns = table.schema().fields().iter().enumerate().filter_map(|(index, field)| Column::new(index, field)).collect();
-        let mut started = Self { folder, partition, name, writer: None, columns, rows: 0 };
+        let mut started = Self { folder, partition, name, writer: None, columns, rows: 0, group_bytes: 0 };
         let writer = ArrowWriter::try_new(file, table.schema(), Some(properties(table)));
         started.writer = Some(writer.map_err(|source| Error::Parquet { path, source }).inspect_err(|_| started.remove())?);
         Ok(started)
@@ -52,7 +57,26 @@ impl FileWriter {
     pub fn write(&mut self, batch: &RecordBatch) -> Result<(), Error> {
         let path = self.path();
         let Some(writer) = self.writer.as_mut() else { return Ok(()) };
-        writer.write(batch).map_err(|source| Error::Parquet { path, source })?;
+        let failed = |source| Error::Parquet { path: path.clone(), source };
+        let bytes_of = |part: &RecordBatch| -> usize {
+            part.columns().iter().map(|column| column.to_data().get_slice_memory_size().unwrap_or_default()).sum()
+        };
+        let mut open = vec![batch.clone()];
+        while let Some(part) = open.pop() {
+            let (bytes, rows) = (bytes_of(&part), part.num_rows());
+            if bytes > MAX_GROUP_BYTES && rows > 1 {
+                open.extend([part.slice(rows / 2, rows - rows / 2), part.slice(0, rows / 2)]);
+                continue;
+            }
+            if self.group_bytes > 0 && self.group_bytes + bytes > MAX_GROUP_BYTES {
+                writer.flush().map_err(failed)?;
+                self.group_bytes = 0;
+            }
+            writer.write(&part).map_err(failed)?;
+            // The writer begins a new group by itself when there are rows enough.
+            let open_rows = writer.in_progress_rows();
+            self.group_bytes = if open_rows < rows { bytes / rows.max(1) * open_rows } else { self.group_bytes + bytes };
+        }
         self.columns.iter_mut().for_each(|column| column.add(batch));
         self.rows += batch.num_rows() as u64;
         Ok(())

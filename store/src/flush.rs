@@ -6,6 +6,7 @@
 //! Killed anywhere, the log still has what no commit names, and the `txn` tells what it need not replay. A failed flush leaves the rows
 //! where they were: visible, and in the log; the next one takes them along.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use tokio::sync::oneshot;
 use crate::Store;
 use crate::checkpoint::Checkpoint;
 use crate::committer::{Command, Cut};
-use crate::data_file::write_partitioned;
+use crate::data_file::{DataFile, write_partitioned};
 use crate::error::Error;
 use crate::import::Tables;
 use crate::recover::newest_in;
@@ -37,8 +38,10 @@ impl Store {
             self.flush_table(&mut tables, table, sealed).await?;
         }
         self.inner.unwritten.send_modify(|unwritten| *unwritten = unwritten.saturating_sub(unwritten_bytes));
-        self.write_checkpoint(&tables).await?;
+        // What is in files the log need not hold, whether or not there is a checkpoint: it only makes the next start shorter.
+        let checkpoint = self.write_checkpoint(&tables).await;
         Wal::release(&self.inner.folder.wal(), sealed)?;
+        checkpoint?;
         self.inner.counters.flushes.add(1);
         Ok(sealed)
     }
@@ -73,10 +76,10 @@ impl Store {
 
     /// Finds out whether a commit that failed was made all the same, and if so, lets its rows be in the files only.
     pub(crate) async fn settle(&self, tables: &mut Tables, table: Table) -> Result<(), Error> {
-        let known_until = tables.last_modified_ms();
         let Some((files, committed)) = tables.look(table, &self.inner.app_id).await? else { return Ok(()) };
-        let (root, new) =
-            (self.inner.folder.table(table), files.iter().filter(|file| file.modified_ms > known_until).cloned().collect::<Vec<_>>());
+        let known: HashSet<String> = self.read_state().table(table).files.iter().map(|file| file.path.clone()).collect();
+        let new: Vec<DataFile> = files.iter().filter(|file| !known.contains(&file.path)).cloned().collect();
+        let (root, is_changed) = (self.inner.folder.table(table), !new.is_empty());
         let newest = match table {
             Table::Observations => tokio::task::spawn_blocking(move || newest_in(&root, &new)).await.map_err(|_| Error::Closed)??,
             Table::Uplinks | Table::Quarantine => Vec::new(),
@@ -89,6 +92,8 @@ impl Store {
         rows.flushing.retain(|sealed| committed.is_none_or(|committed| sealed.until.as_u64() > committed));
         rows.set_files(files);
         let files = Arc::clone(&rows.files);
+        // They may come from an import, which shows in nothing else.
+        state.imports += u64::from(is_changed);
         drop(state);
         tables.settled(table, files.iter().map(Arc::as_ref));
         Ok(())
@@ -125,6 +130,10 @@ impl Store {
             ticks_since_flush = 0;
             if let Err(error) = self.flush().await {
                 self.inner.counters.flush_failures.add(1);
+                if self.inner.tables.lock().await.has_failed_disk() {
+                    tracing::error!("a table's log failed to reach the disk; only a restart can tell what is there");
+                    self.inner.failed.send_replace(true);
+                }
                 tracing::error!(%error, hot_rows = rows, "writing files failed; the rows stay in the log and will be tried again");
             }
         }

@@ -69,6 +69,11 @@ impl Tables {
         }
     }
 
+    /// Whether a sync has failed, after which nothing can be committed by this process any more.
+    pub fn has_failed_disk(&self) -> bool {
+        self.stored.iter().flatten().any(StoredTable::has_failed_disk)
+    }
+
     /// The write time of the newest file.
     pub fn last_modified_ms(&self) -> i64 {
         self.last_modified_ms
@@ -108,7 +113,6 @@ impl Tables {
         Ok(Some(files.into_iter().map(Arc::new).collect()))
     }
 
-    /// As if the last commit had failed before its outcome and its time were noted.
     /// Puts `file` in the place of others, in one commit.
     pub async fn replace(
         &mut self,
@@ -131,6 +135,7 @@ impl Tables {
         Ok(Arc::new(file))
     }
 
+    /// As if the last commit had failed before its outcome and its time were noted.
     #[cfg(test)]
     pub fn doubt(&mut self, table: Table, last_modified_ms: i64) {
         self.in_doubt[table as usize] = true;

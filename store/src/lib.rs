@@ -34,9 +34,10 @@ mod table;
 mod tests;
 mod wal;
 
+use std::collections::HashSet;
 use std::future::Future;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -132,14 +133,22 @@ struct Inner {
     position: watch::Receiver<LogSequence>,
     /// The size of the records that are in no file yet.
     unwritten: watch::Sender<usize>,
-    failed: watch::Receiver<bool>,
+    failed: watch::Sender<bool>,
     room: Arc<Room>,
     tables: tokio::sync::Mutex<Tables>,
     replaced: Replaced,
+    /// Files that could not be merged.
+    unmergeable: Mutex<HashSet<String>>,
     counters: Arc<Counters>,
     clock: Arc<dyn Clock>,
     options: Options,
     app_id: String,
+}
+
+impl Inner {
+    fn unmergeable(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.unmergeable.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Store {
@@ -153,11 +162,12 @@ impl Store {
         let registry = Registry::open(&folder.registry())?;
         let app_id = format!("stadtwarte/{}", registry.ensure_writer_id()?);
         let counters = Arc::new(Counters::default());
+        wal::make_durable(&folder.wal())?;
         let recovered = recover::recover(&folder, &app_id, &options, true, &counters).await?;
         let wal = wal::Wal::create(&folder.wal(), wal::Writer::named(&app_id), recovered.next)?;
         let (queue, commands) = mpsc::channel(options.queue_entries.max(1));
         let (position_sender, position) = watch::channel(recovered.state.position);
-        let (failed_sender, failed) = watch::channel(false);
+        let failed = watch::Sender::new(false);
         let unwritten = watch::Sender::new(recovered.unwritten_bytes);
         let room = Arc::new(Room::new(folder.root().to_owned(), options.min_free_bytes));
         room.look(&counters);
@@ -172,7 +182,7 @@ impl Store {
             max_segment_bytes: options.max_segment_bytes,
             unwritten: unwritten.clone(),
             room: Arc::clone(&room),
-            failed: failed_sender,
+            failed: failed.clone(),
             #[cfg(test)]
             fault: None,
         };
@@ -197,6 +207,7 @@ impl Store {
             room,
             tables: tokio::sync::Mutex::new(recovered.tables),
             replaced,
+            unmergeable: Mutex::default(),
             counters,
             clock,
             options,
@@ -220,7 +231,7 @@ impl Store {
         // Read last, so that it knows every datastream that the rows refer to.
         let registry = Registry::open_read_only(&folder.registry())?;
         let (_, position) = watch::channel(recovered.state.position);
-        let (_, failed) = watch::channel(false);
+        let failed = watch::Sender::new(false);
         let unwritten = watch::Sender::new(recovered.unwritten_bytes);
         let inner = Inner {
             layers: Layers::open(folder.layers())?,
@@ -236,6 +247,7 @@ impl Store {
             room: Arc::new(Room::new(PathBuf::new(), 0)),
             tables: tokio::sync::Mutex::new(recovered.tables),
             replaced: Replaced::default(),
+            unmergeable: Mutex::default(),
             counters,
             clock,
             options,
@@ -321,7 +333,7 @@ impl Store {
     /// Resolves when the log takes no more entries until a restart: it failed to reach the disk, or its thread panicked. What was
     /// acknowledged is safe.
     pub async fn failed(&self) {
-        if self.inner.failed.clone().wait_for(|failed| *failed).await.is_err() {
+        if self.inner.failed.subscribe().wait_for(|failed| *failed).await.is_err() {
             // The log was closed in order.
             std::future::pending::<()>().await;
         }

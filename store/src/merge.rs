@@ -14,9 +14,13 @@ use stadtwarte_model::schema::Table;
 
 use crate::data_file::DataFile;
 use crate::error::Error;
+use crate::recover::batch_rows;
 
 /// Rows that are read from each file, and written, at a time.
 const BATCH_ROWS: usize = 4096;
+/// What the rows of all inputs that are in memory may take, and the rows that are written at a time.
+const INPUT_BYTES: u64 = 64 << 20;
+const OUTPUT_BYTES: u64 = 16 << 20;
 
 /// What a merge did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -41,7 +45,7 @@ pub(crate) fn merge(
     let mut out = Output::default();
     let mut heads = BinaryHeap::new();
     for (number, file) in files.iter().enumerate() {
-        let mut input = Input::open(&root.join(&file.path))?;
+        let mut input = Input::open(&root.join(&file.path), INPUT_BYTES / files.len().max(1) as u64)?;
         if input.advance(&mut keys, &mut out, table)? {
             heads.push(Reverse((input.key(), number)));
         }
@@ -55,10 +59,11 @@ pub(crate) fn merge(
             merged.doubles += 1;
         } else {
             out.rows.push((input.batch, input.row));
+            out.bytes += input.row_bytes;
             merged.rows += 1;
             last = Some(key);
         }
-        if out.rows.len() == BATCH_ROWS {
+        if out.rows.len() == BATCH_ROWS || out.bytes >= OUTPUT_BYTES {
             take(&out.interleaved().map_err(arrow)?)?;
             out.forget_all_but(inputs.iter_mut().map(|input| &mut input.batch));
         }
@@ -101,14 +106,20 @@ struct Input {
     /// Its present batch among those of the output.
     batch: usize,
     row: usize,
+    /// What a row of that batch takes, on average.
+    row_bytes: u64,
 }
 
 impl Input {
-    fn open(path: &Path) -> Result<Self, Error> {
+    /// Opens a file of which about `max_bytes` are to be in memory at a time.
+    fn open(path: &Path, max_bytes: u64) -> Result<Self, Error> {
         let parquet = |source| Error::Parquet { path: path.to_owned(), source };
         let file = File::open(path).map_err(Error::io(path))?;
-        let reader = ParquetRecordBatchReaderBuilder::try_new(file).and_then(|builder| builder.with_batch_size(BATCH_ROWS).build());
-        Ok(Self { path: path.to_owned(), reader: reader.map_err(parquet)?, keys: None, batch: 0, row: 0 })
+        let reader = ParquetRecordBatchReaderBuilder::try_new(file).and_then(|builder| {
+            let rows = batch_rows(builder.metadata(), BATCH_ROWS, max_bytes);
+            builder.with_batch_size(rows).build()
+        });
+        Ok(Self { path: path.to_owned(), reader: reader.map_err(parquet)?, keys: None, batch: 0, row: 0, row_bytes: 0 })
     }
 
     fn key(&self) -> OwnedRow {
@@ -132,6 +143,7 @@ impl Input {
             let batch = batch.map_err(|source| Error::Parquet { path: self.path.clone(), source: source.into() })?;
             if batch.num_rows() > 0 {
                 self.keys = Some(keys.of(&batch).map_err(arrow)?);
+                self.row_bytes = (batch.get_array_memory_size() / batch.num_rows()) as u64;
                 self.batch = out.add(batch);
                 self.row = 0;
                 return Ok(true);
@@ -146,6 +158,8 @@ struct Output {
     batches: Vec<RecordBatch>,
     /// Batch and row of each.
     rows: Vec<(usize, usize)>,
+    /// About what they take.
+    bytes: u64,
 }
 
 impl Output {
@@ -162,6 +176,7 @@ impl Output {
     /// Lets go of all batches that nobody reads any more.
     fn forget_all_but<'a>(&mut self, present: impl Iterator<Item = &'a mut usize>) {
         self.rows.clear();
+        self.bytes = 0;
         let mut kept = Vec::new();
         for batch in present {
             if let Some(held) = self.batches.get(*batch) {

@@ -8,6 +8,7 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use stadtwarte_model::schema::Table;
 use stadtwarte_model::{LogSequence, Observation, Timestamp};
 
@@ -21,6 +22,7 @@ use crate::counters::Counters;
 use crate::data_file::{DataFile, Range};
 use crate::dedup::{Foreign, Identity, Keys, Window};
 use crate::error::Error;
+use crate::file_writer::MAX_GROUP_BYTES;
 use crate::folder::DataFolder;
 use crate::import::Tables;
 use crate::state::State;
@@ -214,12 +216,12 @@ struct KeySource<'a> {
     columns: &'static [&'static str],
     id: &'static str,
     keys: fn(&RecordBatch, usize) -> Option<Keys>,
-    /// How much is read, newest first, in bytes of files.
+    /// How much is read, newest first, in bytes of memory.
     max_bytes: u64,
 }
 
 /// Quarantined messages are read back whole; those that can still be sent again are among the newest.
-const MAX_QUARANTINE_BYTES: u64 = 32 << 20;
+const MAX_QUARANTINE_BYTES: u64 = 128 << 20;
 
 /// The keys of the most recent messages, from files and log.
 fn rebuild_window(folder: &DataFolder, state: &State, records: &[Record], max_keys: usize) -> Result<Window, Error> {
@@ -267,6 +269,37 @@ fn rebuild_window(folder: &DataFolder, state: &State, records: &[Record], max_ke
     Ok(window)
 }
 
+/// The newest keys of those it is given, in bounded memory.
+struct Newest {
+    keys: Vec<KeyOf>,
+    most: usize,
+    /// Once there are enough, what is not newer than this is none of them.
+    oldest: Option<LogSequence>,
+}
+
+impl Newest {
+    fn extend(&mut self, keys: impl Iterator<Item = KeyOf>) {
+        let oldest = self.oldest;
+        self.keys.extend(keys.filter(|key| oldest.is_none_or(|oldest| key.sequence > oldest)));
+        if self.keys.len() >= self.most.saturating_mul(2) {
+            self.keep_most();
+        }
+    }
+
+    fn keep_most(&mut self) {
+        if self.keys.len() > self.most && self.most > 0 {
+            let (_, oldest, _) = self.keys.select_nth_unstable_by_key(self.most - 1, |key| std::cmp::Reverse(key.sequence));
+            self.oldest = Some(oldest.sequence);
+            self.keys.truncate(self.most);
+        }
+    }
+
+    fn finish(mut self) -> Vec<KeyOf> {
+        self.keep_most();
+        self.keys
+    }
+}
+
 impl KeySource<'_> {
     fn newest(&self, max_keys: usize) -> Result<Vec<KeyOf>, Error> {
         let newest_id = |file: &&Arc<DataFile>| match file.range(self.id) {
@@ -275,22 +308,24 @@ impl KeySource<'_> {
         };
         let mut by_age: Vec<&Arc<DataFile>> = self.files.iter().collect();
         by_age.sort_by_key(|file| std::cmp::Reverse(newest_id(file)));
-        let (mut keys, mut bytes) = (Vec::new(), 0_u64);
+        let mut bytes = 0_u64;
+        // A message takes up to two keys.
+        let mut newest = Newest { keys: Vec::new(), most: max_keys.div_ceil(2), oldest: None };
         for file in by_age {
-            // A message takes up to two keys.
-            if keys.len() * 2 >= max_keys || bytes >= self.max_bytes {
+            if newest.oldest.is_some_and(|oldest| newest_id(&file) < oldest.as_i64()) || bytes >= self.max_bytes {
                 break;
             }
-            bytes = bytes.saturating_add(file.bytes);
-            each_batch(&self.root.join(&file.path), Some(self.columns), |batch| {
+            each_batch_while(&self.root.join(&file.path), Some(self.columns), |batch| {
+                bytes = bytes.saturating_add(batch.get_array_memory_size() as u64);
                 let readings = batch.column_by_name("observations").map(AsArray::as_primitive::<Int32Type>);
-                keys.extend((0..batch.num_rows()).filter_map(|row| {
+                newest.extend((0..batch.num_rows()).filter_map(|row| {
                     let has_readings = readings.is_some_and(|counts| counts.value(row) > 0);
                     Some(KeyOf { sequence: self.sequence_at(batch, row)?, keys: (self.keys)(batch, row)?, has_readings })
                 }));
+                bytes < self.max_bytes
             })?;
         }
-        Ok(keys)
+        Ok(newest.finish())
     }
 
     fn sequence_at(&self, batch: &RecordBatch, row: usize) -> Option<LogSequence> {
@@ -328,8 +363,32 @@ fn foreign_keys_at(batch: &RecordBatch, row: usize) -> Option<Keys> {
     Some(Foreign { source: text_at(batch, "source", row)?, topic: text_at(batch, "topic", row)?, raw }.keys())
 }
 
+/// Rows that are read from a file at a time, and how much memory they may take.
+const MOST_ROWS: usize = 1024;
+const BATCH_BYTES: u64 = 16 << 20;
+
+/// How many rows of a file take about `max_bytes` in memory; at most `most`.
+pub(crate) fn batch_rows(file: &ParquetMetaData, most: usize, max_bytes: u64) -> usize {
+    // Of the row group with the largest rows: a file may have both small and large ones. What a group says of its size is before values
+    // are written out that it has only once; what it takes then was bounded when it was written.
+    let of_group = |group: &RowGroupMetaData| {
+        let bytes = group.total_byte_size().cast_unsigned().max(MAX_GROUP_BYTES as u64);
+        let rows = group.num_rows().max(1).cast_unsigned();
+        usize::try_from(max_bytes.saturating_mul(rows) / bytes).unwrap_or(usize::MAX)
+    };
+    file.row_groups().iter().map(of_group).min().unwrap_or(most).clamp(1, most)
+}
+
 /// Reads a Parquet file batch by batch, all columns or only some.
 pub(crate) fn each_batch(path: &Path, columns: Option<&[&str]>, mut take: impl FnMut(&RecordBatch)) -> Result<(), Error> {
+    each_batch_while(path, columns, |batch| {
+        take(batch);
+        true
+    })
+}
+
+/// Reads a Parquet file batch by batch for as long as `take` wants more.
+fn each_batch_while(path: &Path, columns: Option<&[&str]>, mut take: impl FnMut(&RecordBatch) -> bool) -> Result<(), Error> {
     let parquet = |source| Error::Parquet { path: path.to_owned(), source };
     let file = File::open(path).map_err(Error::io(path))?;
     let mut builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(parquet)?;
@@ -337,8 +396,11 @@ pub(crate) fn each_batch(path: &Path, columns: Option<&[&str]>, mut take: impl F
         let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
         builder = builder.with_projection(mask);
     }
-    for batch in builder.build().map_err(parquet)? {
-        take(&batch.map_err(|source| Error::Arrow { table: "file", source })?);
+    let rows = batch_rows(builder.metadata(), MOST_ROWS, BATCH_BYTES);
+    for batch in builder.with_batch_size(rows).build().map_err(parquet)? {
+        if !take(&batch.map_err(|source| Error::Arrow { table: "file", source })?) {
+            break;
+        }
     }
     Ok(())
 }

@@ -24,6 +24,12 @@ impl Room {
         self.is_short.load(Ordering::Relaxed)
     }
 
+    /// Whether `bytes` more would leave the room that is to stay free. What cannot be looked at is taken for room.
+    pub fn has(&self, bytes: u64) -> bool {
+        rustix::fs::statvfs(&self.folder)
+            .map_or(true, |disk| disk.f_bavail.saturating_mul(disk.f_frsize) >= self.least_bytes.saturating_add(bytes))
+    }
+
     /// Looks, and says so when it has changed. What cannot be looked at is taken for room: a full disk is still noticed by writing.
     pub fn look(&self, counters: &Counters) {
         let Ok(disk) = rustix::fs::statvfs(&self.folder) else { return };

@@ -19,6 +19,7 @@ use url::Url;
 use crate::data_file::DataFile;
 use crate::durable::DurableFileSystem;
 use crate::error::Error;
+use crate::folder::sync_dir;
 
 /// Whether a log folder holds anything that a table can be opened from. Early commits may be gone once checkpoints cover them.
 fn has_commits(log: &Path) -> bool {
@@ -54,6 +55,9 @@ impl StoredTable {
             return Ok(None);
         }
         std::fs::create_dir_all(root).map_err(Error::io(root))?;
+        if let (true, Some(above)) = (create, root.parent()) {
+            sync_dir(above)?;
+        }
         let location = Url::from_directory_path(std::path::absolute(root).map_err(Error::io(root))?)
             .map_err(|()| failed(DeltaTableError::generic("the data folder's path is no URL")))?;
         let disk = DurableFileSystem::new();
@@ -135,6 +139,11 @@ impl StoredTable {
             Ok(version) => self.delta.load_version(version).await.map_err(failed),
             Err(error) => Err(failed(error)),
         }
+    }
+
+    /// Whether a sync has failed.
+    pub fn has_failed_disk(&self) -> bool {
+        self.disk.has_failed()
     }
 
     #[cfg(test)]

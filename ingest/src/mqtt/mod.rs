@@ -23,7 +23,8 @@ mod topic;
 
 pub use client::{BrokerOptions, BrokerState, Client, ClientHandle, Protocol, SubscribeQos, TlsOptions};
 pub use endpoint::{
-    AuthPolicy, Authenticator, Decision, Endpoint, EndpointOptions, Grant, Login, PeerAddr, Server, Subscriptions, TopicScope,
+    AuthPolicy, Authenticator, Decision, ENDPOINT_SOURCE, Endpoint, EndpointOptions, Grant, Login, PeerAddr, Server, Subscriptions,
+    TopicScope,
 };
 pub use error::Error;
 pub use metrics::{ClientMetrics, EndpointMetrics, MqttMetrics};

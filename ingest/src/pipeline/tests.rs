@@ -213,6 +213,30 @@ async fn made_up_devices_and_series_are_registered_up_to_a_bound_and_their_messa
     assert_eq!(pipeline.store.registry().state().datastreams.len(), 4, "one of the second device, three of the first");
     assert_eq!(rows(&pipeline), [5, 4, 3], "two of four readings, and the message");
     assert_eq!(pipeline.metrics.quarantined("too_many_readings"), 1);
+    let in_all = Pipeline { options: PipelineOptions { max_datastreams: 4, ..PipelineOptions::default() }, ..pipeline };
+    assert_eq!(submit(&in_all, message(uplink(&json!({"fCnt": 10, "object": {"temperature_5": 20}})))).await, Ok(()));
+    assert_eq!(in_all.store.registry().state().datastreams.len(), 4);
+}
+
+#[tokio::test]
+async fn messages_with_very_many_parts_are_kept_whole_and_not_unpacked() {
+    let folder = TempDir::new().unwrap();
+    let pipeline = pipeline(folder.path()).await;
+    let parts = vec![r#"{"":0}"#; 20_000].join(",");
+    let many = format!(r#"{{"deviceInfo": {{"devEui": "24e124aabbccdd01"}}, "fCnt": 1, "object": {{"a": [{parts}]}}}}"#);
+    assert_eq!(submit(&pipeline, message(many.into_bytes())).await, Ok(()));
+    assert_eq!(rows(&pipeline), [0, 0, 1]);
+}
+
+#[tokio::test]
+async fn a_large_batch_is_taken_in_parts_and_answered_in_order() {
+    let folder = TempDir::new().unwrap();
+    let pipeline = pipeline(folder.path()).await;
+    let batch: Vec<Message> = (0..10).map(|number| message(vec![number; 300_000])).collect();
+    let receipts = pipeline.submit(batch).await;
+    assert_eq!(receipts.len(), 10);
+    assert_eq!(futures::future::join_all(receipts).await, vec![Ok(()); 10]);
+    assert_eq!(rows(&pipeline), [0, 0, 10]);
 }
 
 #[tokio::test]

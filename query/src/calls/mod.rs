@@ -148,18 +148,22 @@ mod tests {
         let expected = [
             "array_repeat",
             "array_resize",
+            "arrays_zip",
             "arrow_cast",
             "arrow_field",
             "arrow_metadata",
             "arrow_try_cast",
+            "arrow_typeof",
             "cast_to_type",
             "file_row_index",
             "generate_series",
             "input_file_name",
             "list_repeat",
             "list_resize",
+            "list_zip",
             "range",
             "try_cast_to_type",
+            "union_tag",
             "with_metadata",
         ];
         assert_eq!(withheld, expected);

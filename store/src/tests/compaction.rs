@@ -1,8 +1,16 @@
 //! Compaction as users of the store see it: not at all.
 
+use arrow::array::{ArrayRef, BinaryArray, Int64Array, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Schema};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::file::metadata::RowGroupMetaData;
+use stadtwarte_model::Date;
+use stadtwarte_model::partition::Partition;
+
 use super::commits::parquet_files;
 use super::*;
-use crate::file_writer::write_file;
+use crate::file_writer::{FileWriter, write_file};
+use crate::recover::batch_rows;
 
 const DAY_US: i64 = 86_400_000_000;
 
@@ -103,4 +111,54 @@ async fn rows_that_are_there_twice_become_one() {
     assert_eq!(store.compact().await.unwrap().doubles, 4);
     assert_eq!(observations(&store).len(), 4);
     assert_eq!(store.counters().doubles_removed.value(), 4);
+}
+
+#[tokio::test]
+async fn files_that_have_been_merged_meanwhile_are_not_merged_again() {
+    let (folder, clock) = (TempDir::new().unwrap(), manual_clock());
+    let store = in_small_files(folder.path(), &clock, 9).await;
+    let before = observations(&store);
+    let files: Vec<_> = store.snapshot().observations.files.to_vec();
+    assert!(store.merge_files(Table::Observations, &files, &Arc::default()).await.unwrap().is_some());
+    // As planned before the first was known to have succeeded.
+    assert!(store.merge_files(Table::Observations, &files, &Arc::default()).await.unwrap().is_none());
+    assert_eq!(observations(&store), before);
+    assert_eq!(observations(&open_at(crash_copy(folder.path()).path(), &clock).await), before);
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_read_does_not_keep_the_others_small() {
+    let (folder, clock) = (TempDir::new().unwrap(), manual_clock());
+    let store = in_small_files(folder.path(), &clock, 20).await;
+    let broken = folder.path().join("tables/observations").join(&store.snapshot().observations.files[3].path);
+    fs::write(&broken, b"no Parquet").unwrap();
+    assert!(store.compact().await.is_err());
+    let snapshot = store.snapshot();
+    assert_eq!(snapshot.uplinks.files.len(), 1, "the other table is merged");
+    assert_eq!(store.compact().await.unwrap().merged_files, 0, "and what failed is not tried again and again");
+}
+
+#[tokio::test]
+async fn a_row_group_is_never_larger_than_may_be_read_whole() {
+    let folder = TempDir::new().unwrap();
+    let writer = || FileWriter::create(Table::Quarantine, folder.path(), Partition { date: Date::from_days(0) }).unwrap();
+    let rows = |count: usize| {
+        let schema = Table::Quarantine.schema();
+        let columns = schema.fields().iter().map(|field| match field.data_type() {
+            DataType::Binary => Arc::new(BinaryArray::from_iter_values((0..count).map(|_| vec![0_u8; 1 << 20]))) as ArrayRef,
+            DataType::Utf8 => Arc::new(StringArray::from_iter_values((0..count).map(|_| "x"))),
+            DataType::Int64 => Arc::new(Int64Array::from_iter_values((0..).take(count))),
+            other => arrow::array::new_null_array(other, count),
+        });
+        let fields: Vec<_> = schema.fields().iter().map(|field| field.as_ref().clone().with_nullable(true)).collect();
+        RecordBatch::try_new(Arc::new(Schema::new(fields)), columns.collect()).unwrap()
+    };
+    let mut one = writer();
+    one.write(&rows(150)).unwrap();
+    one.write(&rows(20)).unwrap();
+    let file = one.finish(Timestamp::from_micros(0)).unwrap();
+    let reader = ParquetRecordBatchReaderBuilder::try_new(fs::File::open(folder.path().join(&file.path)).unwrap()).unwrap();
+    let groups: Vec<i64> = reader.metadata().row_groups().iter().map(RowGroupMetaData::num_rows).collect();
+    assert!(groups.iter().all(|rows| *rows <= 64) && groups.iter().sum::<i64>() == 170, "{groups:?}");
+    assert_eq!(batch_rows(reader.metadata(), 4096, 1 << 20), 1, "and it is known how few rows fit");
 }

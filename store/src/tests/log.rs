@@ -174,3 +174,41 @@ async fn a_decoded_copy_of_an_undecoded_uplink_brings_its_readings() {
     assert_eq!(observations(&reopened).len(), 2);
     assert_eq!(reopened.counters().duplicates.value(), 1);
 }
+
+#[tokio::test]
+async fn the_log_is_released_also_when_no_checkpoint_can_be_written() {
+    let folder = TempDir::new().unwrap();
+    let options = Options { max_segment_bytes: 100, ..Options::default() };
+    let store = Store::open(DataFolder::new(folder.path()), options, clock()).await.unwrap();
+    for f_cnt in 0..5 {
+        append(&store, uplink(f_cnt, &[1.0])).await;
+    }
+    let segments = || fs::read_dir(folder.path().join("wal")).unwrap().count();
+    assert!(segments() > 3);
+    fs::create_dir(folder.path().join("checkpoint.tmp")).unwrap();
+    assert!(store.flush().await.is_err());
+    assert!(segments() <= 1, "{}", segments());
+    assert_eq!(observations(&open(crash_copy(folder.path()).path()).await).len(), 5);
+}
+
+#[tokio::test]
+async fn what_was_open_is_written_anew_before_it_is_believed() {
+    let folder = TempDir::new().unwrap();
+    let store = open(folder.path()).await;
+    append(&store, uplink(0, &[1.0])).await;
+    let crashed = crash_copy(folder.path());
+    let wal = crashed.path().join("wal");
+    let (open_before, bytes) = newest_segment(&wal);
+    let before = fs::metadata(&open_before).unwrap();
+    crate::wal::make_durable(&wal).unwrap();
+    let after = fs::metadata(&open_before).unwrap();
+    assert_ne!(std::os::unix::fs::MetadataExt::ino(&before), std::os::unix::fs::MetadataExt::ino(&after), "another file");
+    assert_eq!(newest_segment(&wal), (open_before, bytes), "with the same content");
+    assert_eq!(observations(&open(crashed.path()).await).len(), 1);
+}
+
+fn newest_segment(wal: &Path) -> (std::path::PathBuf, Vec<u8>) {
+    let newest = fs::read_dir(wal).unwrap().map(|entry| entry.unwrap().path()).max().unwrap();
+    let bytes = fs::read(&newest).unwrap();
+    (newest, bytes)
+}

@@ -161,6 +161,38 @@ impl Wal {
     }
 }
 
+/// Makes sure that what is read from the log of an earlier process is on disk, before anything is concluded from it: that process may have
+/// been killed between a write and its sync, or have ended because a sync failed.
+///
+/// After a failed sync the kernel takes the pages for clean, so that another sync would write nothing. That can only be so with the segment
+/// that was open, so it is written anew.
+pub(crate) fn make_durable(folder: &Path) -> Result<(), Error> {
+    let mut segments = list(folder)?;
+    segments.sort();
+    let Some((_, open)) = segments.pop() else { return Ok(()) };
+    for (_, path) in &segments {
+        File::open(path).and_then(|file| file.sync_all()).map_err(Error::io(path))?;
+    }
+    // Read and written, because a copy by the file system can be the same blocks once more.
+    let bytes = fs::read(&open).map_err(Error::io(&open))?;
+    let copy = folder.join("open.tmp");
+    let write = || {
+        let mut file = OpenOptions::new().create(true).truncate(true).write(true).open(&copy)?;
+        file.write_all(&bytes)?;
+        file.sync_all()?;
+        fs::rename(&copy, &open)
+    };
+    if let Err(error) = write() {
+        let _ = fs::remove_file(&copy);
+        if error.kind() != std::io::ErrorKind::StorageFull {
+            return Err(Error::io(&copy)(error));
+        }
+        tracing::warn!(path = %open.display(), "the disk is full: the end of the log is synced as it is, not written anew");
+        File::open(&open).and_then(|file| file.sync_all()).map_err(Error::io(&open))?;
+    }
+    sync_dir(folder)
+}
+
 /// The segments in `folder` with their first sequences, in no order.
 pub(super) fn list(folder: &Path) -> Result<Vec<(LogSequence, PathBuf)>, Error> {
     let mut segments = Vec::new();

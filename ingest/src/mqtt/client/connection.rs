@@ -219,6 +219,7 @@ impl Runner {
         } else {
             incoming.payload
         };
+        let size = incoming.size;
         let message = Message {
             source: Arc::clone(&self.source),
             topic: incoming.topic,
@@ -229,7 +230,7 @@ impl Runner {
             received_at: self.clock.now(),
         };
         let Some(queue) = &self.queue else { return Ok(()) };
-        match queue.try_send(Delivery { message, ack }) {
+        match queue.try_send(Delivery { message, ack, size }) {
             Ok(()) => Ok(()),
             Err(TrySendError::Full(_)) => Err(LinkError::Lost("the queue to the store is full".to_owned())),
             Err(TrySendError::Closed(_)) => {

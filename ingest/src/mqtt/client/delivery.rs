@@ -30,6 +30,8 @@ pub(super) struct Delivery {
     pub(super) message: Message,
     /// How to acknowledge it; none for QoS 0.
     pub(super) ack: Option<Ack>,
+    /// The bytes it counts for among those that are [`Queued`]: more than it holds where only its beginning is kept.
+    pub(super) size: usize,
 }
 
 /// What to acknowledge, and on which connection.
@@ -157,12 +159,12 @@ async fn submit(context: Arc<Context>, batch: Vec<Delivery>) -> Vec<BoxFuture<'s
     let messages: Vec<_> = batch.iter().map(|delivery| delivery.message.clone()).collect();
     context.metrics.messages.inc_by(messages.len() as u64);
     let mut receipts = context.intake.submit(messages).await.into_iter();
-    batch.into_iter().map(|delivery| settle(Arc::clone(&context), delivery.message, delivery.ack, receipts.next()).boxed()).collect()
+    batch.into_iter().map(|delivery| settle(Arc::clone(&context), delivery, receipts.next()).boxed()).collect()
 }
 
 /// Waits for a receipt and submits again while the intake refuses.
-async fn settle(context: Arc<Context>, message: Message, ack: Option<Ack>, receipt: Option<Receipt>) -> Settled {
-    let at_most_once_bytes = ack.is_none().then(|| message.topic.len() + message.payload.len());
+async fn settle(context: Arc<Context>, Delivery { message, ack, size }: Delivery, receipt: Option<Receipt>) -> Settled {
+    let at_most_once_bytes = ack.is_none().then_some(size);
     let outcome = outcome(&context, &message, ack.as_ref().map(|ack| ack.session.as_ref()), receipt).await;
     Settled { ack, at_most_once_bytes, outcome }
 }

@@ -60,7 +60,7 @@ pub use auth::{
     AuthPolicy, AuthPolicyOptions, Authenticator, CredentialVerifier, Decision, Grant, Login, LoginRefusal, Principal, TopicScope,
     VerifierUnavailable,
 };
-pub use options::EndpointOptions;
+pub use options::{ENDPOINT_SOURCE, EndpointOptions};
 pub use peer::PeerAddr;
 pub use server::Server;
 pub use subscriptions::{NoSubscriptions, SubscribeDecision, Subscriptions};

@@ -52,11 +52,14 @@ pub struct EndpointOptions {
     pub default_keep_alive: Duration,
 }
 
+/// What messages that were published here say of where they come from; no broker may be called so.
+pub const ENDPOINT_SOURCE: &str = "endpoint";
+
 impl Default for EndpointOptions {
     fn default() -> Self {
         Self {
             address: SocketAddr::from(([127, 0, 0, 1], 1883)),
-            source: Arc::from("endpoint"),
+            source: Arc::from(ENDPOINT_SOURCE),
             max_connections: 1024,
             max_connections_per_peer: 256,
             max_in_flight: 256,

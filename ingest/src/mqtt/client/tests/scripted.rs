@@ -387,6 +387,18 @@ async fn of_an_oversize_message_the_beginning_is_handed_on_and_acknowledged_in_i
 }
 
 #[tokio::test(start_paused = true)]
+async fn oversize_messages_without_acknowledgement_give_their_room_back() {
+    let bench = bench(FakeIntake::immediate(), 1, |options| options.max_queued_bytes = 3 << 20);
+    let connection = &bench.connections[0];
+    connection.connect(false);
+    for number in 1..=5 {
+        connection.publish(None, "big", 4 << 20);
+        bench.intake.wait_for(number).await;
+    }
+    assert_eq!(bench.metrics.client.of("b").oversize.get(), 5);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_packet_above_every_limit_is_counted_and_named_and_does_not_start_a_reconnect_storm() {
     let bench = bench(FakeIntake::immediate(), 2, |_| {});
     for connection in &bench.connections {
