@@ -149,7 +149,11 @@ impl Engine {
         let (lane, max_rows) =
             if role.sees(Visibility::Internal) { (&self.staff, usize::MAX) } else { (&self.strangers, self.limits.public_rows) };
         let bounds = Bounds { max_rows, max_row_bytes };
-        let max_result_bytes = (self.limits.memory_bytes / PARTS_OF_RESULTS) as u64;
+        let of_results = if role.sees_devices() {
+            calls::Sizes { batch_bytes: self.limits.memory_bytes as u64, value_bytes: self.limits.memory_bytes as u64 }
+        } else {
+            calls::Sizes { batch_bytes: (self.limits.memory_bytes / PARTS_OF_RESULTS) as u64, value_bytes: calls::MAX_VALUE_BYTES }
+        };
         let sql = sql.to_owned();
         self.run_in(lane, role, bounds, async move |Draft { context, watch }| {
             guard::check_text(&sql, role)?;
@@ -157,7 +161,7 @@ impl Engine {
             weight::check(&plan)?;
             guard::check_plan(&plan)?;
             shapes::check(&plan)?;
-            let plan = calls::bounded(plan, max_result_bytes, &watch)?;
+            let plan = calls::bounded(plan, of_results, &watch)?;
             Ok(context.execute_logical_plan(plan).await?)
         })
         .await

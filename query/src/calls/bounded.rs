@@ -9,11 +9,13 @@ use datafusion::common::config::ConfigOptions;
 use datafusion::common::{DataFusionError, Result};
 use datafusion::logical_expr::{ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature};
 
+use super::Sizes;
 use super::estimate::{Growth, bytes_of, largest_in, slice_bytes};
 use super::work::{MAX_STEPS, TooMuchWork, Work};
 use crate::interrupt::Watch;
 
-/// The largest value: a constant may be repeated for each row of a batch, and steps of a plan collect a batch of the rows they let through.
+/// The largest constant, and what strangers may make a value of: a constant may be repeated for each row of a batch, and steps of a plan
+/// collect a batch of the rows they let through. Those who see devices also see messages that were kept whole.
 pub(crate) const MAX_VALUE_BYTES: u64 = 64 << 10;
 
 /// A function that refuses to make too much or to take too long.
@@ -22,8 +24,8 @@ pub(crate) struct Bounded {
     pub(super) inner: Arc<ScalarUDF>,
     pub(super) growth: Growth,
     pub(super) work: Work,
-    /// The largest result for one batch of rows.
-    pub(super) max_bytes: u64,
+    /// How large its results may be.
+    pub(super) sizes: Sizes,
     pub(super) watch: Watch,
 }
 
@@ -47,7 +49,7 @@ impl Bounded {
                 let part = ScalarFunctionArgs { args: part, number_rows: rows, ..args.clone() };
                 let result = self.inner.invoke_with_args(part)?.into_array(rows)?;
                 bytes += slice_bytes(&result);
-                self.check_size(bytes, self.max_bytes)?;
+                self.check_size(bytes, self.sizes.batch_bytes)?;
                 results.push(result);
             } else if rows > 1 {
                 open.extend([(from + rows / 2, rows - rows / 2), (from, rows / 2)]);
@@ -101,7 +103,7 @@ impl ScalarUDFImpl for Bounded {
         // The optimiser tries constants many times over.
         self.watch.check()?;
         let is_constant = args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
-        let (rows, max_bytes) = if is_constant { (1, MAX_VALUE_BYTES) } else { (args.number_rows, self.max_bytes) };
+        let (rows, max_bytes) = if is_constant { (1, MAX_VALUE_BYTES) } else { (args.number_rows, self.sizes.batch_bytes) };
         self.check_size(self.growth.bytes(&args.args, rows), max_bytes)?;
         self.work.check(&args.args)?;
         let result = if self.work.steps(&args.args) <= MAX_STEPS {
@@ -114,9 +116,9 @@ impl ScalarUDFImpl for Bounded {
         let bytes = bytes_of(&result);
         self.check_size(bytes, max_bytes)?;
         if let ColumnarValue::Array(array) = &result
-            && bytes > MAX_VALUE_BYTES
+            && bytes > self.sizes.value_bytes
         {
-            self.check_size(largest_in(array), MAX_VALUE_BYTES)?;
+            self.check_size(largest_in(array), self.sizes.value_bytes)?;
         }
         Ok(result)
     }

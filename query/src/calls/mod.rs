@@ -45,11 +45,20 @@ pub(crate) fn offer(context: &SessionContext) {
     }
 }
 
-/// The same plan with every call bounded; their results for one batch of rows are of `max_bytes` together.
+/// How large results may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Sizes {
+    /// Those of all calls of a query, for one batch of rows.
+    pub batch_bytes: u64,
+    /// One value.
+    pub value_bytes: u64,
+}
+
+/// The same plan with every call bounded.
 ///
 /// # Errors
 /// `Plan` for a pattern that is no constant or too large, and for a function that is not offered.
-pub(crate) fn bounded(plan: LogicalPlan, max_bytes: u64, watch: &Watch) -> Result<LogicalPlan> {
+pub(crate) fn bounded(plan: LogicalPlan, sizes: Sizes, watch: &Watch) -> Result<LogicalPlan> {
     let mut calls = 0;
     plan.apply_with_subqueries(|node| {
         node.apply_expressions(|expr| {
@@ -59,7 +68,7 @@ pub(crate) fn bounded(plan: LogicalPlan, max_bytes: u64, watch: &Watch) -> Resul
             })
         })
     })?;
-    let budget = Budget { max_bytes: max_bytes / calls.max(1), watch };
+    let budget = Budget { sizes: Sizes { batch_bytes: sizes.batch_bytes / calls.max(1), ..sizes }, watch };
     let bounded = plan.transform_up_with_subqueries(|node| {
         let names = NamePreserver::new(&node);
         node.map_expressions(|expr| {
@@ -84,7 +93,7 @@ fn makes_values(expr: &Expr) -> bool {
 
 /// What each call of a query may take.
 struct Budget<'a> {
-    max_bytes: u64,
+    sizes: Sizes,
     watch: &'a Watch,
 }
 
@@ -123,7 +132,7 @@ impl Budget<'_> {
     }
 
     fn call(&self, inner: Arc<ScalarUDF>, args: Vec<Expr>, growth: Growth, work: Work) -> Expr {
-        let bounded = Bounded { inner, growth, work, max_bytes: self.max_bytes, watch: self.watch.clone() };
+        let bounded = Bounded { inner, growth, work, sizes: self.sizes, watch: self.watch.clone() };
         Expr::ScalarFunction(ScalarFunction::new_udf(Arc::new(ScalarUDF::from(bounded)), args))
     }
 }
