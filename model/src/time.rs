@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use chrono::{DateTime, SecondsFormat};
+use chrono::{DateTime, Datelike, SecondsFormat};
 use serde::{Deserialize, Serialize};
 
 const MICROS_PER_DAY: i64 = 86_400_000_000;
@@ -116,6 +116,21 @@ impl Date {
     #[must_use]
     pub fn start(self) -> Timestamp {
         Timestamp(i64::from(self.0).saturating_mul(MICROS_PER_DAY))
+    }
+}
+
+impl Date {
+    /// The first day of its month; itself where the calendar ends.
+    #[must_use]
+    pub fn month_start(self) -> Self {
+        let date = DateTime::from_timestamp_micros(self.start().0).map(|time| time.date_naive());
+        date.and_then(|date| i32::try_from(date.day0()).ok()).map_or(self, |days| Self(self.0 - days))
+    }
+
+    /// So many days later, saturating.
+    #[must_use]
+    pub const fn plus_days(self, days: i32) -> Self {
+        Self(self.0.saturating_add(days))
     }
 }
 

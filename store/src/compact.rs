@@ -94,12 +94,12 @@ fn entries(folder: &Path) -> Result<Vec<String>, Error> {
 /// The next files to merge: of one partition, in the order of their size.
 ///
 /// While a day goes on, [`FAN_IN`] files of one size class make one of the next. When it is over, all its files become one, unless what
-/// came late is too little to rewrite the rest for.
+/// came late is too little to rewrite the rest for; and when its month has long been over, the files of all its days do.
 fn plan(files: &[Arc<DataFile>], today: Date, failed: &HashSet<String>) -> Option<Vec<Arc<DataFile>>> {
     let mut by_partition: BTreeMap<Partition, Vec<&Arc<DataFile>>> = BTreeMap::new();
     let is_open = |file: &&Arc<DataFile>| file.rows <= LARGEST && file.bytes <= LARGEST_BYTES && !failed.contains(&file.path);
     for file in files.iter().filter(is_open) {
-        by_partition.entry(file.partition).or_default().push(file);
+        by_partition.entry(Partition::of(file.partition.date, today)).or_default().push(file);
     }
     let choices = by_partition.into_iter().filter_map(|(partition, mut files)| {
         files.sort_by_key(|file| file.rows);
@@ -207,7 +207,7 @@ impl Store {
         let pace = Pace::new(self.inner.options.compaction_share);
         let written = tokio::task::spawn_blocking(move || {
             let inputs: Vec<&DataFile> = inputs.iter().map(Arc::as_ref).collect();
-            let mut writer = FileWriter::create(table, &below, inputs[0].partition)?;
+            let mut writer = FileWriter::create(table, &below, Partition::of(inputs[0].partition.date, now.date()))?;
             let mut pace = pace;
             let merged = merge(table, &below, &inputs, |batch| {
                 writer.write(batch)?;
@@ -339,10 +339,11 @@ mod tests {
         let mut rewritten = 0;
         for number in 1_000_000.. {
             let Some(chosen) = plan(files, Date::from_days(TODAY), &HashSet::new()) else { return rewritten };
-            assert!(chosen.len() >= 2 && chosen.iter().all(|file| file.partition == chosen[0].partition));
+            let target = |file: &DataFile| Partition::of(file.partition.date, Date::from_days(TODAY));
+            assert!(chosen.len() >= 2 && chosen.iter().all(|file| target(file) == target(&chosen[0])));
             let rows = chosen.iter().map(|file| file.rows).sum();
             files.retain(|file| !chosen.iter().any(|chosen| chosen.path == file.path));
-            files.push(self::file(number, rows, chosen[0].partition.date.as_days()));
+            files.push(self::file(number, rows, target(&chosen[0]).date.as_days()));
             rewritten += rows;
         }
         rewritten
@@ -372,6 +373,15 @@ mod tests {
         }
         assert!(files.len() <= 24, "{}", files.len());
         assert!(rewritten <= 3 * 288 * 4_000, "{rewritten}");
+    }
+
+    #[test]
+    fn the_days_of_a_month_become_one_file_when_it_has_long_been_over() {
+        let first = Date::from_days(TODAY - 100).month_start().as_days();
+        let mut files: Vec<_> = (0..28).map(|day| file(usize::try_from(day).unwrap(), 96_000, first + day)).collect();
+        assert_eq!(settle(&mut files), 28 * 96_000, "each row is written once more");
+        assert_eq!((files.len(), files[0].partition.date.as_days(), files[0].rows), (1, first, 28 * 96_000));
+        assert_eq!(plan(&[file(1, 96_000, TODAY - 2), file(2, 96_000, TODAY - 1)], Date::from_days(TODAY), &HashSet::new()), None, "this month's do not");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use arrow::compute::{SortColumn, concat_batches, lexsort_to_indices, take_record
 use arrow::datatypes::{DataType, Int32Type, SchemaRef, TimestampMicrosecondType};
 use arrow::error::ArrowError;
 use serde_json::{Map, Value, json};
-use stadtwarte_model::partition::Partition;
+use stadtwarte_model::partition::{Partition, Partitioner};
 use stadtwarte_model::schema::Table;
 use stadtwarte_model::{Date, Timestamp};
 
@@ -151,7 +151,7 @@ pub(crate) fn write_partitioned(table: Table, root: &Path, batches: &[RecordBatc
 fn write_part(table: Table, root: &Path, batches: &[RecordBatch], now: Timestamp, files: &mut Vec<DataFile>) -> Result<(), Error> {
     let arrow = |source| Error::Arrow { table: table.name(), source };
     let batch = concat_batches(&table.schema(), batches).map_err(arrow)?;
-    let (batch, days) = sorted_by_partition(table, &batch).map_err(arrow)?;
+    let (batch, days) = sorted_by_partition(table, &batch, now.date()).map_err(arrow)?;
     let mut start = 0;
     while start < batch.num_rows() {
         let day = days.value(start);
@@ -163,8 +163,8 @@ fn write_part(table: Table, root: &Path, batches: &[RecordBatch], now: Timestamp
     Ok(())
 }
 
-fn sorted_by_partition(table: Table, batch: &RecordBatch) -> Result<(RecordBatch, Int32Array), ArrowError> {
-    let days = partition_days(table, batch)?;
+fn sorted_by_partition(table: Table, batch: &RecordBatch, today: Date) -> Result<(RecordBatch, Int32Array), ArrowError> {
+    let days = partition_days(table, batch, today)?;
     let column = |name: &&str| batch.column_by_name(name).cloned();
     let mut keys: Vec<ArrayRef> = vec![Arc::new(days.clone())];
     keys.extend(table.sort_columns().iter().filter_map(column));
@@ -174,11 +174,14 @@ fn sorted_by_partition(table: Table, batch: &RecordBatch) -> Result<(RecordBatch
     Ok((take_record_batch(batch, &indices)?, days.as_primitive::<Int32Type>().clone()))
 }
 
-fn partition_days(table: Table, batch: &RecordBatch) -> Result<Int32Array, ArrowError> {
+/// The first day of the partition of each row.
+fn partition_days(table: Table, batch: &RecordBatch, today: Date) -> Result<Int32Array, ArrowError> {
     let (column, _) = batch
         .schema_ref()
         .column_with_name(table.partition_time())
         .ok_or_else(|| ArrowError::SchemaError(format!("{} has no {}", table.name(), table.partition_time())))?;
     let times = batch.column(column).as_primitive::<TimestampMicrosecondType>();
-    Ok(Int32Array::from_iter_values(times.values().iter().map(|micros| Timestamp::from_micros(*micros).date().as_days())))
+    let mut partitions = Partitioner::new(today);
+    let days = times.values().iter().map(|micros| partitions.of(Timestamp::from_micros(*micros).date()).date.as_days());
+    Ok(Int32Array::from_iter_values(days))
 }

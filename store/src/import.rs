@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray, new_null_array};
-use stadtwarte_model::partition::Partition;
+use stadtwarte_model::partition::{Partition, Partitioner};
 use stadtwarte_model::schema::Table;
 use stadtwarte_model::{DatastreamId, Observation, ObservationId, Position, Timestamp};
 
@@ -235,12 +235,14 @@ impl WrittenChunk {
     fn write(&mut self, root: &Path, mut rows: Vec<ImportRow>, imported: &AtomicU64, received_at: Timestamp) -> Result<(), Error> {
         let failed = |source| Error::Arrow { table: Table::Observations.name(), source };
         // In the order of the files, so that each is written from its part alone.
-        rows.sort_unstable_by_key(|row| (row.phenomenon_time.date(), row.datastream_id, row.phenomenon_time));
-        for day in rows.chunk_by(|one, other| one.phenomenon_time.date() == other.phenomenon_time.date()) {
-            let count = day.len() as u64;
+        let mut partitions = Partitioner::new(received_at.date());
+        let mut partition_of = |row: &ImportRow| partitions.of(row.phenomenon_time.date());
+        rows.sort_by_cached_key(|row| (partition_of(row), row.datastream_id, row.phenomenon_time));
+        for part in rows.chunk_by(|one, other| partition_of(one) == partition_of(other)) {
+            let count = part.len() as u64;
             let first = imported.fetch_add(count, Ordering::Relaxed);
-            let batch = to_batch(day, first, received_at).map_err(failed)?;
-            let partition = Partition { date: day[0].phenomenon_time.date() };
+            let batch = to_batch(part, first, received_at).map_err(failed)?;
+            let partition = Partition::of(part[0].phenomenon_time.date(), received_at.date());
             self.files.push(write_file(Table::Observations, root, partition, &batch, received_at)?);
             self.rows += count;
             for observation in newest_of(&batch) {
