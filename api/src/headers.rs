@@ -10,6 +10,7 @@ use axum::http::header::{
 };
 use axum::middleware::Next;
 use axum::response::Response;
+use stadtwarte_store::Store;
 use tower_http::cors::{Any, CorsLayer};
 
 use crate::access::API_KEY;
@@ -18,6 +19,8 @@ use crate::access::API_KEY;
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The header with the most rows that an answer to a caller without a key may have.
 pub(crate) const ROW_LIMIT: HeaderName = HeaderName::from_static("x-row-limit");
+/// The header that says that rows of damaged files are left out.
+pub(crate) const INCOMPLETE: HeaderName = HeaderName::from_static("x-incomplete");
 
 /// The header by which an `EventSource` continues.
 pub(crate) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
@@ -31,8 +34,15 @@ pub(crate) fn cors() -> CorsLayer {
         .allow_origin(Any)
         .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::OPTIONS])
         .allow_headers([ACCEPT, AUTHORIZATION, CONTENT_TYPE, IF_NONE_MATCH, API_KEY, LAST_EVENT_ID])
-        .expose_headers([CONTENT_DISPOSITION, ETAG, RETRY_AFTER, REQUEST_ID, ROW_LIMIT])
+        .expose_headers([CONTENT_DISPOSITION, ETAG, RETRY_AFTER, REQUEST_ID, ROW_LIMIT, INCOMPLETE])
         .max_age(Duration::from_hours(24))
+}
+
+/// Says so on an answer made of stored rows when some of them cannot be read.
+pub(crate) fn note_damage(response: &mut Response, store: &Store) {
+    if !store.damaged().is_empty() {
+        response.headers_mut().insert(INCOMPLETE, HeaderValue::from_static("rows of damaged files are left out"));
+    }
 }
 
 /// Adds what keeps browsers from guessing, framing and telling others, where a route has not set it itself.

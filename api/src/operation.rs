@@ -80,9 +80,17 @@ fn store_checks(store: &Store, watch: &FlushWatch) -> Vec<Check> {
         outcome: if failing { Outcome::Fail(detail.to_owned()) } else { Outcome::Pass },
     };
     let counters = store.counters();
+    let damaged = store.damaged();
+    // One is enough to know where to look; the log names all.
+    let of_damaged = damaged.first().map(|first| {
+        let (files, rows) = (damaged.len(), damaged.iter().map(|damaged| damaged.file.rows).sum::<u64>());
+        let (table, partition) = (first.table.name(), first.file.partition.date);
+        format!("{files} damaged or missing files with {rows} rows are left out, the first of {table} of {partition}")
+    });
     vec![
         check("log", counters.log_unavailable.value() > 0, "the log cannot be written; nothing is acknowledged until it can"),
         check("files", watch.is_failing(counters), "rows cannot be written to files; they stay in the log"),
+        Check { name: "tables".to_owned(), outcome: of_damaged.map_or(Outcome::Pass, Outcome::Warn) },
     ]
 }
 

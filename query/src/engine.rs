@@ -22,7 +22,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::answer::{Answer, Bounds, Running};
 use crate::counted::with_counted_windows;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::interrupt::{Watch, interruptible};
 use crate::limits::Limits;
 use crate::repeated::with_bounded_values;
@@ -187,7 +187,7 @@ impl Engine {
         let (template, view, watch) = (Arc::clone(&lane.template), self.view(role), Watch::default());
         let (announce, planned) = oneshot::channel();
         let (sender, batches) = mpsc::channel(BATCHES_AHEAD);
-        let (watched, memory) = (watch.clone(), self.limits.memory_bytes);
+        let (watched, memory, store) = (watch.clone(), self.limits.memory_bytes, self.store.clone());
         let task = lane.workers.spawn(async move {
             // The slot is free when the query has ended, not when nobody waits for it any more.
             let _slot = slot;
@@ -207,8 +207,10 @@ impl Engine {
             };
             if announce.send(schema).is_ok()
                 && let Some(stream) = stream
+                && compute(stream, sender).await == Err(ErrorKind::Internal)
             {
-                compute(stream, sender).await;
+                // It may be that a file cannot be read.
+                store.suspect_files();
             }
             let overrun = Instant::now().saturating_duration_since(deadline);
             if overrun > LATE {
@@ -223,13 +225,18 @@ impl Engine {
     }
 }
 
-/// Sends batches for as long as somebody takes them, and then that there are no more.
-async fn compute(mut stream: SendableRecordBatchStream, sender: mpsc::Sender<Result<Option<RecordBatch>, Error>>) {
+/// Sends batches for as long as somebody takes them, and then that there are no more, or why.
+async fn compute(mut stream: SendableRecordBatchStream, sender: mpsc::Sender<Result<Option<RecordBatch>, Error>>) -> Result<(), ErrorKind> {
     loop {
         let next = stream.next().await.transpose().map_err(Error::from);
-        let is_last = !matches!(next, Ok(Some(_)));
-        if sender.send(next).await.is_err() || is_last {
-            return;
+        let outcome = next.as_ref().map(Option::is_none).map_err(Error::kind);
+        if sender.send(next).await.is_err() {
+            return Ok(());
+        }
+        match outcome {
+            Ok(false) => {}
+            Ok(true) => return Ok(()),
+            Err(kind) => return Err(kind),
         }
     }
 }

@@ -17,11 +17,15 @@ const COLUMNS: &[&str] = &["uplink_id", "dev_eui", "f_cnt", "received_at", "rssi
 /// What is known of each device from the uplinks in `files` below `root`, duplicates not counted.
 ///
 /// # Errors
-/// `Io`, `Parquet` or `Arrow` when a file cannot be read.
-pub(crate) fn of_files(root: &Path, files: &[DataFile]) -> Result<HashMap<DevEui, DeviceActivity>, Error> {
+/// What `unreadable` makes of it that a file cannot be read.
+pub(crate) fn of_files(
+    root: &Path,
+    files: &[DataFile],
+    unreadable: &mut dyn FnMut(&DataFile, Error) -> Result<(), Error>,
+) -> Result<HashMap<DevEui, DeviceActivity>, Error> {
     let mut newest = std::collections::HashMap::new();
     for file in files {
-        each_batch(&root.join(&file.path), Some(COLUMNS), |batch| {
+        let read = each_batch(&root.join(&file.path), Some(COLUMNS), |batch| {
             (0..batch.num_rows()).filter_map(|row| uplink_at(batch, row)).for_each(|(dev_eui, number, uplink)| {
                 let (known, activity) = newest.entry(dev_eui).or_insert_with(|| (number, DeviceActivity { uplinks: 0, ..uplink.clone() }));
                 let uplinks = activity.uplinks + 1;
@@ -30,7 +34,8 @@ pub(crate) fn of_files(root: &Path, files: &[DataFile]) -> Result<HashMap<DevEui
                 }
                 activity.uplinks = uplinks;
             });
-        })?;
+        });
+        read.or_else(|error| unreadable(file, error))?;
     }
     Ok(newest.into_iter().map(|(dev_eui, (_, activity))| (dev_eui, activity)).collect())
 }

@@ -19,7 +19,7 @@ use stadtwarte_model::{Date, Timestamp};
 use crate::Store;
 use crate::data_file::DataFile;
 use crate::error::Error;
-use crate::file_writer::{FileWriter, discard};
+use crate::file_writer::{FileWriter, UNFINISHED, discard};
 use crate::merge::{Merged, merge};
 
 /// Files of one size class that are merged into one of the next: a row is rewritten once per class.
@@ -80,7 +80,7 @@ pub(crate) fn strangers(table: Table, root: &Path, known: &[Arc<DataFile>], now:
     let mut strangers = Vec::new();
     for partition in entries(root)?.into_iter().filter(|name| name.parse::<Partition>().is_ok()) {
         let files = entries(&root.join(&partition))?.into_iter().map(|name| format!("{partition}/{name}"));
-        let unknown = files.filter(|path| path.ends_with(".parquet") && !known.contains(path.as_str()));
+        let unknown = files.filter(|path| (path.ends_with(".parquet") || path.ends_with(UNFINISHED)) && !known.contains(path.as_str()));
         strangers.extend(unknown.map(|path| ReplacedFile { table, path, since: now, readers: Weak::new() }));
     }
     Ok(strangers)
@@ -269,7 +269,11 @@ impl Store {
         let stop = Arc::new(AtomicBool::new(false));
         let work = async {
             loop {
-                tokio::time::sleep(self.inner.options.compaction_interval).await;
+                // What can go wrong here only ends with the process.
+                let _ = tokio::select! {
+                    () = tokio::time::sleep(self.inner.options.compaction_interval) => self.examine_next().await,
+                    () = self.inner.suspicion.notified() => self.examine().await,
+                };
                 self.remove_replaced().await;
                 // A merge needs room for what it writes before the old files go.
                 if self.inner.room.is_short() {
@@ -381,7 +385,11 @@ mod tests {
         let mut files: Vec<_> = (0..28).map(|day| file(usize::try_from(day).unwrap(), 96_000, first + day)).collect();
         assert_eq!(settle(&mut files), 28 * 96_000, "each row is written once more");
         assert_eq!((files.len(), files[0].partition.date.as_days(), files[0].rows), (1, first, 28 * 96_000));
-        assert_eq!(plan(&[file(1, 96_000, TODAY - 2), file(2, 96_000, TODAY - 1)], Date::from_days(TODAY), &HashSet::new()), None, "this month's do not");
+        assert_eq!(
+            plan(&[file(1, 96_000, TODAY - 2), file(2, 96_000, TODAY - 1)], Date::from_days(TODAY), &HashSet::new()),
+            None,
+            "this month's do not"
+        );
     }
 
     #[test]

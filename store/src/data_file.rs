@@ -67,6 +67,13 @@ pub struct DataFile {
 }
 
 impl DataFile {
+    /// The CRC-32C of its bytes, which its name ends with; `None` for files of other programs.
+    #[must_use]
+    pub fn checksum(&self) -> Option<u32> {
+        let (_, checksum) = self.path.strip_suffix(".parquet")?.rsplit_once('-')?;
+        (checksum.len() == 8).then(|| u32::from_str_radix(checksum, 16).ok()).flatten()
+    }
+
     /// The range of a column; `None` when it is unknown or all values are null.
     #[must_use]
     pub fn range(&self, column: &str) -> Option<&Range> {

@@ -1,6 +1,7 @@
 //! Writing one Parquet file of a table, batch by batch.
 
 use std::fs::{self, File};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
@@ -23,9 +24,10 @@ use crate::folder::sync_dir;
 pub(crate) struct FileWriter {
     folder: PathBuf,
     partition: Partition,
-    name: String,
+    /// What its name begins with; it ends with the checksum, which is known last.
+    stem: String,
     /// `None` once it is finished.
-    writer: Option<ArrowWriter<File>>,
+    writer: Option<ArrowWriter<Summed>>,
     columns: Vec<Column>,
     rows: u64,
     /// What the rows of the open row group take in memory.
@@ -43,11 +45,11 @@ impl FileWriter {
             fs::create_dir_all(&folder).map_err(Error::io(&folder))?;
             sync_dir(root)?;
         }
-        let name = format!("{}.parquet", Uuid::new_v4().simple());
-        let path = folder.join(&name);
-        let file = File::create_new(&path).map_err(Error::io(&path))?;
+        let stem = Uuid::new_v4().simple().to_string();
+        let path = folder.join(format!("{stem}.{UNFINISHED}"));
+        let file = Summed { file: File::create_new(&path).map_err(Error::io(&path))?, checksum: 0 };
         let columns = table.schema().fields().iter().enumerate().filter_map(|(index, field)| Column::new(index, field)).collect();
-        let mut started = Self { folder, partition, name, writer: None, columns, rows: 0, group_bytes: 0 };
+        let mut started = Self { folder, partition, stem, writer: None, columns, rows: 0, group_bytes: 0 };
         let writer = ArrowWriter::try_new(file, table.schema(), Some(properties(table)));
         started.writer = Some(writer.map_err(|source| Error::Parquet { path, source }).inspect_err(|_| started.remove())?);
         Ok(started)
@@ -85,9 +87,9 @@ impl FileWriter {
     /// The file, which is on disk when this returns.
     pub fn finish(mut self, now: Timestamp) -> Result<DataFile, Error> {
         let path = self.path();
-        let bytes = self.sync(&path).inspect_err(|_| self.remove())?;
+        let (name, bytes) = self.sync(&path).inspect_err(|_| self.remove())?;
         Ok(DataFile {
-            path: format!("{}/{}", self.partition, self.name),
+            path: format!("{}/{name}", self.partition),
             bytes,
             rows: self.rows,
             partition: self.partition,
@@ -96,20 +98,44 @@ impl FileWriter {
         })
     }
 
-    fn sync(&mut self, path: &Path) -> Result<u64, Error> {
-        let Some(writer) = self.writer.take() else { return Ok(0) };
-        let file = writer.into_inner().map_err(|source| Error::Parquet { path: path.to_owned(), source })?;
+    /// The name of the file, and its size.
+    fn sync(&mut self, path: &Path) -> Result<(String, u64), Error> {
+        let Some(writer) = self.writer.take() else { return Err(Error::Closed) };
+        let Summed { file, checksum } = writer.into_inner().map_err(|source| Error::Parquet { path: path.to_owned(), source })?;
         file.sync_all().map_err(Error::io(path))?;
+        let name = format!("{}-{checksum:08x}.parquet", self.stem);
+        fs::rename(path, self.folder.join(&name)).map_err(Error::io(path))?;
         sync_dir(&self.folder)?;
-        Ok(file.metadata().map_err(Error::io(path))?.len())
+        Ok((name, file.metadata().map_err(Error::io(path))?.len()))
     }
 
     fn path(&self) -> PathBuf {
-        self.folder.join(&self.name)
+        self.folder.join(format!("{}.{UNFINISHED}", self.stem))
     }
 
     fn remove(&self) {
         let _ = fs::remove_file(self.path());
+    }
+}
+
+/// What the name of a file ends with that is not finished.
+pub(crate) const UNFINISHED: &str = "tmp";
+
+/// A file and the CRC-32C of what has been written to it, from its beginning on.
+struct Summed {
+    file: File,
+    checksum: u32,
+}
+
+impl Write for Summed {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.checksum = crc32c::crc32c_append(self.checksum, bytes.get(..written).unwrap_or_default());
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.file.flush()
     }
 }
 

@@ -13,6 +13,7 @@ mod checkpoint;
 mod committer;
 mod compact;
 mod counters;
+mod damage;
 mod data_file;
 mod dedup;
 mod durable;
@@ -43,12 +44,13 @@ use std::time::Duration;
 
 use stadtwarte_model::schema::Table;
 use stadtwarte_model::{Clock, LogSequence, ObservationId};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 pub use batch::observation_at;
 pub use changes::Changes;
 pub use compact::Compaction;
 pub use counters::{Counter, Counters};
+pub use damage::Damaged;
 pub use data_file::{ColumnStats, DataFile, Range};
 pub use entry::{Appended, Entry, NewObservation, UplinkRow};
 pub use error::{AppendError, Error};
@@ -137,6 +139,10 @@ struct Inner {
     room: Arc<Room>,
     tables: tokio::sync::Mutex<Tables>,
     replaced: Replaced,
+    /// Wakes whoever examines files.
+    suspicion: Notify,
+    /// The last file that was read to see whether it is as it was written.
+    next_examined: tokio::sync::Mutex<String>,
     /// Files that could not be merged.
     unmergeable: Mutex<HashSet<String>>,
     counters: Arc<Counters>,
@@ -190,7 +196,11 @@ impl Store {
         let committer = spawned.map_err(Error::io(folder.wal()))?;
         let replaced = Replaced::default();
         for table in Table::ALL {
-            let files = Arc::clone(&state.read().unwrap_or_else(PoisonError::into_inner).table(table).files);
+            let state = state.read().unwrap_or_else(PoisonError::into_inner);
+            let rows = state.table(table);
+            // A damaged file is part of the table all the same.
+            let files: Vec<_> = rows.files.iter().chain(rows.damaged.iter().map(|damaged| &damaged.file)).cloned().collect();
+            drop(state);
             replaced.extend(compact::strangers(table, &folder.table(table), &files, clock.now())?);
         }
         let inner = Inner {
@@ -207,6 +217,8 @@ impl Store {
             room,
             tables: tokio::sync::Mutex::new(recovered.tables),
             replaced,
+            suspicion: Notify::new(),
+            next_examined: tokio::sync::Mutex::default(),
             unmergeable: Mutex::default(),
             counters,
             clock,
@@ -247,6 +259,8 @@ impl Store {
             room: Arc::new(Room::new(PathBuf::new(), 0)),
             tables: tokio::sync::Mutex::new(recovered.tables),
             replaced: Replaced::default(),
+            suspicion: Notify::new(),
+            next_examined: tokio::sync::Mutex::default(),
             unmergeable: Mutex::default(),
             counters,
             clock,

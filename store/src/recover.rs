@@ -19,6 +19,7 @@ use crate::batch::observation_at;
 use crate::checkpoint::Checkpoint;
 use crate::committer::remember;
 use crate::counters::Counters;
+use crate::damage;
 use crate::data_file::{DataFile, Range};
 use crate::dedup::{Foreign, Identity, Keys, Window};
 use crate::error::Error;
@@ -132,15 +133,21 @@ pub(crate) async fn recover(
     let mut unwritten_bytes = 0;
     for Opened { table, stored, committed } in opened {
         let files = stored.as_ref().map_or(Ok(Vec::new()), StoredTable::files)?;
+        tables.note_files(&files);
+        let root = folder.table(table);
+        let (mut files, mut damaged) = damage::sort_out(table, &root, files);
+        // A file that cannot be read must not keep the others from being shown.
+        let mut unreadable = |file: &DataFile, error| damage::blame(table, &root, file, error).map(|found| damaged.push(found));
         if table == Table::Observations {
-            observe_files(&folder.table(table), &files, files_until_ms, &mut state)?;
+            observe_files(&root, &files, files_until_ms, &mut state, &mut unreadable)?;
         }
         if table == Table::Uplinks && !has_checkpoint {
-            state.activity = activity::of_files(&folder.table(table), &files)?;
+            state.activity = activity::of_files(&root, &files, &mut unreadable)?;
             counted = committed;
         }
-        tables.note_files(&files);
+        files.retain(|file| !damaged.iter().any(|damaged| damaged.file.path == file.path));
         state.table_mut(table).set_files(files);
+        state.table_mut(table).damaged = damaged;
         let replayed = &log.records[log.records.partition_point(|record| record.sequence <= committed)..];
         unwritten_bytes = unwritten_bytes.max(replayed.iter().map(|record| record.entry.approximate_bytes()).sum());
         for part in parts_of(replayed) {
@@ -149,7 +156,7 @@ pub(crate) async fn recover(
         }
         tables.set(table, stored);
     }
-    let window = rebuild_window(folder, &state, &log.records, options.dedup_keys)?;
+    let window = rebuild_window(folder, &state, &log.records, options.dedup_keys);
     let (last, end) = (log.last, log.end());
     follow_log(&mut state, log.records, counted);
     state.position = state.position.max(position).max(last);
@@ -178,9 +185,16 @@ fn follow_log(state: &mut State, mut records: Vec<Record>, counted: LogSequence)
 }
 
 /// Takes the newest observation of each datastream from files that the checkpoint does not cover.
-fn observe_files(root: &Path, files: &[DataFile], covered_until_ms: i64, state: &mut State) -> Result<(), Error> {
+fn observe_files(
+    root: &Path,
+    files: &[DataFile],
+    covered_until_ms: i64,
+    state: &mut State,
+    unreadable: &mut dyn FnMut(&DataFile, Error) -> Result<(), Error>,
+) -> Result<(), Error> {
     for file in files.iter().filter(|file| file.modified_ms > covered_until_ms) {
-        each_batch(&root.join(&file.path), None, |batch| newest_of(batch).iter().for_each(|row| state.observe(row)))?;
+        let observed = each_batch(&root.join(&file.path), None, |batch| newest_of(batch).iter().for_each(|row| state.observe(row)));
+        observed.or_else(|error| unreadable(file, error))?;
     }
     Ok(())
 }
@@ -224,10 +238,10 @@ struct KeySource<'a> {
 const MAX_QUARANTINE_BYTES: u64 = 128 << 20;
 
 /// The keys of the most recent messages, from files and log.
-fn rebuild_window(folder: &DataFolder, state: &State, records: &[Record], max_keys: usize) -> Result<Window, Error> {
+fn rebuild_window(folder: &DataFolder, state: &State, records: &[Record], max_keys: usize) -> Window {
     let mut window = Window::new(max_keys);
     if max_keys == 0 {
-        return Ok(window);
+        return window;
     }
     let uplinks = KeySource {
         root: folder.table(Table::Uplinks),
@@ -257,8 +271,8 @@ fn rebuild_window(folder: &DataFolder, state: &State, records: &[Record], max_ke
         keys: foreign_keys_at,
         max_bytes: MAX_QUARANTINE_BYTES,
     };
-    let mut keys = uplinks.newest(max_keys)?;
-    keys.extend(quarantine.newest(max_keys)?);
+    let mut keys = uplinks.newest(max_keys);
+    keys.extend(quarantine.newest(max_keys));
     keys.sort_by_key(|key| key.sequence);
     for KeyOf { sequence, keys, has_readings } in keys {
         window.insert(keys, sequence, has_readings);
@@ -266,7 +280,7 @@ fn rebuild_window(folder: &DataFolder, state: &State, records: &[Record], max_ke
     for record in records {
         remember(&mut window, record);
     }
-    Ok(window)
+    window
 }
 
 /// The newest keys of those it is given, in bounded memory.
@@ -301,7 +315,7 @@ impl Newest {
 }
 
 impl KeySource<'_> {
-    fn newest(&self, max_keys: usize) -> Result<Vec<KeyOf>, Error> {
+    fn newest(&self, max_keys: usize) -> Vec<KeyOf> {
         let newest_id = |file: &&Arc<DataFile>| match file.range(self.id) {
             Some(Range::Int(_, newest)) => *newest,
             _ => i64::MAX,
@@ -315,7 +329,7 @@ impl KeySource<'_> {
             if newest.oldest.is_some_and(|oldest| newest_id(&file) < oldest.as_i64()) || bytes >= self.max_bytes {
                 break;
             }
-            each_batch_while(&self.root.join(&file.path), Some(self.columns), |batch| {
+            let read = each_batch_while(&self.root.join(&file.path), Some(self.columns), |batch| {
                 bytes = bytes.saturating_add(batch.get_array_memory_size() as u64);
                 let readings = batch.column_by_name("observations").map(AsArray::as_primitive::<Int32Type>);
                 newest.extend((0..batch.num_rows()).filter_map(|row| {
@@ -323,9 +337,12 @@ impl KeySource<'_> {
                     Some(KeyOf { sequence: self.sequence_at(batch, row)?, keys: (self.keys)(batch, row)?, has_readings })
                 }));
                 bytes < self.max_bytes
-            })?;
+            });
+            if let Err(error) = read {
+                tracing::error!(%error, file = file.path, "a file cannot be read; repeated deliveries of its messages are not recognised");
+            }
         }
-        Ok(newest.finish())
+        newest.finish()
     }
 
     fn sequence_at(&self, batch: &RecordBatch, row: usize) -> Option<LogSequence> {

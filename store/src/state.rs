@@ -12,6 +12,7 @@ use stadtwarte_model::{DatastreamId, DevEui, LogSequence, Observation, Observati
 
 use crate::batch;
 use crate::changes::Ring;
+use crate::damage::{self, Damaged};
 use crate::data_file::DataFile;
 use crate::hot::HotRows;
 use crate::registry::RegistryState;
@@ -106,6 +107,8 @@ impl Snapshot {
 #[derive(Debug, Default)]
 pub(crate) struct TableState {
     pub files: Arc<Vec<Arc<DataFile>>>,
+    /// Files of the table that are left out.
+    pub damaged: Vec<Damaged>,
     /// Rows that are being written to files; still queried from here until their commit. Oldest first.
     pub flushing: Vec<Sealed>,
     pub hot: HotRows,
@@ -125,11 +128,32 @@ impl TableState {
         self.files = Arc::new(self.files.iter().cloned().chain(files).collect());
     }
 
-    /// Makes these all files there are. Those that are known already stay the same, so that it can be told who reads them.
-    pub fn set_files(&mut self, files: Vec<DataFile>) {
+    /// Makes these all files there are, without the damaged ones. Those that are known already stay the same, so that it can be told who
+    /// reads them.
+    pub fn set_files(&mut self, mut files: Vec<DataFile>) {
+        self.damaged.retain(|damaged| files.iter().any(|file| file.path == damaged.file.path));
+        files.retain(|file| !self.damaged.iter().any(|damaged| damaged.file.path == file.path));
         let known: std::collections::HashMap<&str, &Arc<DataFile>> = self.files.iter().map(|file| (file.path.as_str(), file)).collect();
         let files = files.into_iter().map(|file| known.get(file.path.as_str()).map_or_else(|| Arc::new(file), |known| Arc::clone(known)));
         self.files = Arc::new(files.collect());
+    }
+
+    /// Takes note of how a file was found.
+    pub fn note_examined(&mut self, table: Table, file: &Arc<DataFile>, outcome: Result<(), String>) {
+        let is_same = |other: &Arc<DataFile>| other.path == file.path;
+        let damaged = self.damaged.iter().position(|damaged| is_same(&damaged.file));
+        match (damaged, outcome) {
+            (None, Err(reason)) if self.files.iter().any(is_same) => {
+                self.files = Arc::new(self.files.iter().filter(|other| !is_same(other)).cloned().collect());
+                self.damaged.push(damage::note(table, Arc::clone(file), reason));
+            }
+            (Some(index), Ok(())) => {
+                let Damaged { file, .. } = self.damaged.swap_remove(index);
+                tracing::info!(table = table.name(), file = file.path, "a file is well again; its rows are back");
+                self.add_files([file]);
+            }
+            _ => {}
+        }
     }
 
     /// All rows that are in no file yet, oldest first.
@@ -180,6 +204,10 @@ impl State {
             imports: 0,
             changes: Ring::new(max_changes, ObservationId::last_of(position)),
         }
+    }
+
+    pub fn damaged(&self) -> impl Iterator<Item = &Damaged> {
+        self.tables.iter().flat_map(|table| &table.damaged)
     }
 
     pub fn table(&self, table: Table) -> &TableState {

@@ -3,6 +3,7 @@
 mod beside;
 mod commits;
 mod compaction;
+mod damage;
 mod log;
 
 use std::fs;

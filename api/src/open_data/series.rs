@@ -16,6 +16,7 @@ use super::{JSON, series_csv};
 use crate::access::Caller;
 use crate::caching::{Freshness, PRESENT};
 use crate::error::{CommonProblems, Computed, Missing, OtherFormat, Problem};
+use crate::headers::note_damage;
 use crate::negotiate::preferred;
 use crate::params::{Every, Params, PropertyCode};
 use crate::state::ApiState;
@@ -211,12 +212,14 @@ pub(crate) async fn series(
         series: found.into_iter().map(SeriesOfDatastream::from).collect(),
     };
     let freshness = Freshness::untagged(caller, PRESENT);
-    match wanted {
-        Wanted::Json => Ok(freshness.respond(JSON, serde_json::to_vec(&answer).map_err(Problem::internal)?)),
+    let mut response = match wanted {
+        Wanted::Json => freshness.respond(JSON, serde_json::to_vec(&answer).map_err(Problem::internal)?),
         Wanted::Csv => {
             let mut response = freshness.respond("text/csv; charset=utf-8; header=present", series_csv::written(&answer));
             response.headers_mut().insert(CONTENT_DISPOSITION, HeaderValue::from_static("inline; filename=\"series.csv\""));
-            Ok(response)
+            response
         }
-    }
+    };
+    note_damage(&mut response, state.engine.store());
+    Ok(response)
 }

@@ -72,7 +72,8 @@ impl SqlRequest {
             (String = "text/csv"), (String = "application/x-ndjson"), (Object = "application/geo+json"),
             (Vec<u8> = "application/vnd.apache.arrow.stream"), (Vec<u8> = "application/vnd.apache.parquet"), (String = "text/plain")
         ), headers(
-            ("X-Row-Limit" = Option<u64>, description = "The most rows that an answer to a caller without a key may have.")
+            ("X-Row-Limit" = Option<u64>, description = "The most rows that an answer to a caller without a key may have."),
+            ("X-Incomplete" = Option<String>, description = "There when files are damaged and their rows are left out.")
         )),
         CommonProblems, OtherFormat, Computed, Refused
     )

@@ -24,7 +24,7 @@ use tracing::Instrument;
 
 use crate::access::Caller;
 use crate::error::Problem;
-use crate::headers::ROW_LIMIT;
+use crate::headers::{ROW_LIMIT, note_damage};
 use crate::state::ApiState;
 
 /// Pieces that wait for the reader at most.
@@ -81,6 +81,7 @@ pub(super) async fn respond(state: &ApiState, caller: Caller, format: Format, an
 
 fn with_headers(state: &ApiState, caller: Caller, format: Format, body: Body) -> Response {
     let mut response = Response::new(body);
+    note_damage(&mut response, state.engine.store());
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(format.media_type()));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));

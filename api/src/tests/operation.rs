@@ -30,16 +30,16 @@ async fn a_live_process_says_so() {
 async fn readiness_lists_every_part() {
     let pass = |name: &str| json!({ "name": name, "status": "pass" });
     let ready = city(Outcome::Pass).await.get("/readyz").await;
-    let checks = json!([pass("log"), pass("files"), pass("broker:harbour")]);
+    let checks = json!([pass("log"), pass("files"), pass("tables"), pass("broker:harbour")]);
     assert_eq!((ready.status.as_u16(), ready.json()), (200, json!({ "status": "ready", "checks": checks })));
 
     let warned = city(Outcome::Warn("slow".into())).await.get("/readyz").await;
     assert_eq!(warned.status, 200);
-    assert_eq!(warned.json()["checks"][2], json!({ "name": "broker:harbour", "status": "warn", "detail": "slow" }));
+    assert_eq!(warned.json()["checks"][3], json!({ "name": "broker:harbour", "status": "warn", "detail": "slow" }));
 
     let failed = city(Outcome::Fail("away".into())).await.get("/readyz").await;
     failed.problem(503);
-    assert_eq!(failed.json()["checks"][2], json!({ "name": "broker:harbour", "status": "fail", "detail": "away" }));
+    assert_eq!(failed.json()["checks"][3], json!({ "name": "broker:harbour", "status": "fail", "detail": "away" }));
     assert_eq!(failed.header("cache-control"), "no-store");
 }
 

@@ -234,6 +234,25 @@ async fn a_file_that_is_gone_is_our_fault_and_its_path_stays_with_us() {
 }
 
 #[tokio::test]
+async fn rows_of_a_damaged_file_are_left_out_and_answers_say_so() {
+    let city = City::new().await.filled().await;
+    city.store.flush().await.unwrap();
+    city.number(1, 100, 99.0).await;
+    assert_eq!(city.sql("SELECT count(*) AS n FROM observations", &[]).await.header("x-incomplete"), "");
+    let file =
+        walk(&city.folder.path().join("tables/observations")).into_iter().find(|path| path.extension().is_some_and(|end| end == "parquet"));
+    std::fs::remove_file(file.unwrap()).unwrap();
+    city.sql("SELECT result FROM observations", &[]).await.problem(500);
+    city.store.examine().await.unwrap();
+    let rest = city.sql("SELECT result FROM observations", &[]).await;
+    assert_eq!((rest.json(), rest.header("x-incomplete").is_empty()), (json!([{ "result": 99.0 }]), false));
+    let ready = city.get("/readyz").await;
+    assert_eq!(ready.status, 200);
+    assert!(ready.text().contains("1 damaged or missing files"), "{}", ready.text());
+    assert!(!city.get("/api/v1/stations/1/series?property=air_temperature").await.header("x-incomplete").is_empty());
+}
+
+#[tokio::test]
 async fn whole_counts_and_extremes_come_from_the_manifest_and_hidden_rows_never_count() {
     let city = City::new().await.filled().await;
     let key = city.key(Role::Admin);
